@@ -1,0 +1,83 @@
+// Siltstone: an ordered, durable, crash-safe map from byte strings to byte strings in a directory.
+//
+//   auto db = siltstone::Db::builder("data").build();   // std::expected<Db, Error>
+//   if (!db) return report(db.error());
+//   if (auto put = db->put("k", "v"); !put) return report(put.error());
+//   auto value = db->get("k");                          // Result<std::optional<Value>>
+//
+// Promises of this version:
+// - A write that returned ok is on stable storage. Concurrent writers share one device flush.
+// - After a crash the store holds the state after some prefix of the writes in the order they were
+//   committed, at least up to the last acknowledged one: never a hole, never half a batch.
+// - Reads never show what a power cut could still take back.
+// - What is read was checked against its checksum when it came from disk; damage is an error.
+// - After a failed write or sync of the log, writes are refused with that cause, and reads go on.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include <siltstone/batch.h>
+#include <siltstone/builder.h>
+#include <siltstone/error.h>
+#include <siltstone/export.h>
+#include <siltstone/iterator.h>
+#include <siltstone/options.h>
+#include <siltstone/value.h>
+
+namespace siltstone {
+
+namespace db {
+class Engine;
+struct Access;
+}  // namespace db
+
+/// What became of a write.
+struct Commit {
+  /// Position of its last operation in the order of all writes, from 1.
+  std::uint64_t seq = 0;
+};
+
+/// An open store. Every call but close() and destruction is thread-safe.
+class SILT_EXPORT Db {
+ public:
+  /// Starts opening the store in directory `dir`; nothing happens before build().
+  [[nodiscard]] static Builder builder(std::string_view dir);
+
+  Db(Db&& other) noexcept;
+  Db& operator=(Db&& other) noexcept;
+  /// Closes, and ignores the error that close() would report.
+  ~Db();
+
+  /// Sets `key` to `value`, durably. Limits: kMaxKeyBytes, kMaxValueBytes (invalid_argument). The empty
+  /// key is a key. After an error the write is not visible in this process; whether it survives a
+  /// crash is decided at the next open, and stays so.
+  [[nodiscard]] Result<Commit> put(std::string_view key, std::string_view value) noexcept;
+  /// Removes `key`; that it was not there is not an error.
+  [[nodiscard]] Result<Commit> erase(std::string_view key) noexcept;
+  /// Applies all of `batch` or nothing. An empty batch changes nothing and answers the newest
+  /// sequence.
+  [[nodiscard]] Result<Commit> put_batch(const Batch& batch) noexcept;
+
+  /// The newest value of `key`, or nothing: absence is not an error.
+  [[nodiscard]] Result<std::optional<Value>> get(std::string_view key) noexcept;
+  /// Walks the keys within the bounds in ascending order, from the first one. An error shows in the
+  /// iterator's status().
+  [[nodiscard]] Iterator iterate(const IterateOptions& options = {}) noexcept;
+
+  /// Returns when everything acknowledged before is on stable storage, or tells why it cannot be.
+  [[nodiscard]] Result<void> flush() noexcept;
+  /// Flushes, marks a clean end, lets go of the directory, and reports what failed on the way.
+  /// Calls after it answer `closed`. Idempotent. Not to be called while other calls run.
+  [[nodiscard]] Result<void> close() noexcept;
+
+ private:
+  friend struct db::Access;
+  explicit Db(std::shared_ptr<db::Engine> engine) noexcept;
+
+  std::shared_ptr<db::Engine> engine_;
+};
+
+}  // namespace siltstone
