@@ -32,8 +32,8 @@ enum class ErrorCode : std::uint8_t {
 /// The name of a code as it is spelled above, for logs. The text lives for ever.
 [[nodiscard]] SILT_EXPORT std::string_view to_string(ErrorCode code) noexcept;
 
-/// One failure. As large as a pointer; copies share one immutable detail, so an Error may be copied,
-/// moved and read on any thread. A moved-from Error may only be destroyed or assigned to.
+/// One failure. As large as a pointer; copies share one immutable detail, so an Error may be
+/// copied, moved and read on any thread. A moved-from Error may only be destroyed or assigned to.
 class SILT_EXPORT Error {
  public:
   /// Code with message only; internal code gives path, offset and errno as well. Never throws: when
@@ -63,7 +63,7 @@ class SILT_EXPORT Error {
   [[nodiscard]] std::uint64_t expected() const noexcept;
   /// With has_mismatch(): the value that was there.
   [[nodiscard]] std::uint64_t actual() const noexcept;
-  /// All of it in one line: "corruption: data/wal/0 at offset 4096: ... (expected 0x.., actual 0x..)".
+  /// All in one line: "corruption: data/wal/0 at offset 4096: ... (expected 0x1, actual 0x2)".
   [[nodiscard]] std::string to_string() const;
 
  private:
@@ -71,7 +71,8 @@ class SILT_EXPORT Error {
   struct Detail;
   explicit Error(const Detail* detail) noexcept : detail_(detail) {}
 
-  const Detail* detail_;  // reference-counted; null stands for out_of_memory and needs no allocation
+  // Reference-counted; null stands for out_of_memory and needs no allocation.
+  const Detail* detail_;
 };
 
 /// A T, or the Error that kept it away.

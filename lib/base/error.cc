@@ -105,7 +105,9 @@ int Error::os_error() const noexcept { return detail_ != nullptr ? detail_->os_e
 
 bool Error::has_mismatch() const noexcept { return detail_ != nullptr && detail_->has_mismatch; }
 
-std::uint64_t Error::expected() const noexcept { return detail_ != nullptr ? detail_->expected : 0; }
+std::uint64_t Error::expected() const noexcept {
+  return detail_ != nullptr ? detail_->expected : 0;
+}
 
 std::uint64_t Error::actual() const noexcept { return detail_ != nullptr ? detail_->actual : 0; }
 
@@ -136,7 +138,9 @@ ErrorBuilder::ErrorBuilder(ErrorCode code, std::string_view message, int os_erro
 }
 
 // The builder made the detail and has not shared it yet, so it may still be written.
-Error::Detail* ErrorBuilder::detail() noexcept { return const_cast<Error::Detail*>(error_.detail_); }
+Error::Detail* ErrorBuilder::detail() noexcept {
+  return const_cast<Error::Detail*>(error_.detail_);
+}
 
 ErrorBuilder& ErrorBuilder::path(std::string_view path) noexcept {
   try {

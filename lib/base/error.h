@@ -38,8 +38,9 @@ class ErrorBuilder {
   return {code, message};
 }
 
-/// The error for a failed system call: the code follows from the errno (ENOSPC, EDQUOT and EFBIG are
-/// no_space, EROFS read_only, ENOMEM out_of_memory, the rest io). `what` names the attempt: "open".
+/// The error for a failed system call: the code follows from the errno (ENOSPC, EDQUOT and EFBIG
+/// are no_space, EROFS read_only, ENOMEM out_of_memory, the rest io). `what` names the attempt:
+/// "open".
 [[nodiscard]] ErrorBuilder fail_os(int os_error, std::string_view what) noexcept;
 
 }  // namespace siltstone::base

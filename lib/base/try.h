@@ -6,12 +6,12 @@
 #include <type_traits>
 #include <utility>
 
-#define SILT_TRY(expression)                                             \
-  (__extension__({                                                       \
-    auto silt_result = (expression);                                     \
-    if (!silt_result) [[unlikely]]                                       \
-      return std::unexpected(std::move(silt_result).error());            \
-    ::siltstone::base::take(std::move(silt_result));                     \
+#define SILT_TRY(expression)                                  \
+  (__extension__({                                            \
+    auto silt_result = (expression);                          \
+    if (!silt_result) [[unlikely]]                            \
+      return std::unexpected(std::move(silt_result).error()); \
+    ::siltstone::base::take(std::move(silt_result));          \
   }))
 
 namespace siltstone::base {

@@ -11,8 +11,8 @@
 
 namespace siltstone::io {
 
-/// Background work as bounded steps (about 1 ms or 256 KiB each) that never block on the device: they
-/// submit and poll.
+/// Background work as bounded steps (about 1 ms or 256 KiB each) that never block on the device:
+/// they submit and poll.
 class Task {
  public:
   Task() = default;

@@ -1,6 +1,6 @@
-// The seam through which all I/O goes. In production it is the kernel (posix_storage, and the ring);
-// in tests a simulated disk with power cuts and errors. Nothing outside lib/io makes a system call
-// for I/O.
+// The seam through which all I/O goes. In production it is the kernel (posix_storage, and the
+// ring); in tests a simulated disk with power cuts and errors. Nothing outside lib/io makes a
+// system call for I/O.
 //
 // The shape is a ring's: requests are submitted in batches and complete in any order, short or
 // failed. complete.h, one helper above this seam, turns that into transfers that are whole or an
@@ -62,8 +62,8 @@ struct OpenOptions {
 
 enum class LockKind : std::uint8_t { shared, exclusive };
 
-/// An open regular file. Thread-safe, but for destruction. Closing never reports anything: what must
-/// last was synced before.
+/// An open regular file. Thread-safe, but for destruction. Closing never reports anything: what
+/// must last was synced before.
 class File {
  public:
   File() = default;
@@ -152,13 +152,13 @@ class Queue {
 
   /// How many requests may be under way at once.
   [[nodiscard]] virtual std::size_t capacity() const noexcept = 0;
-  /// Takes requests from the front of the batch and says how many. Fewer than given (0 too) when the
-  /// queue is full or the kernel is short of something: reap, then submit the rest. A negative
+  /// Takes requests from the front of the batch and says how many. Fewer than given (0 too) when
+  /// the queue is full or the kernel is short of something: reap, then submit the rest. A negative
   /// result, -errno, is for good: nothing was taken, and the queue takes nothing any more.
   [[nodiscard]] virtual std::int64_t submit(std::span<Request* const> batch) = 0;
-  /// Puts completed requests into `done` and says how many; waits for at least `wait_for` of them (at
-  /// most as many as are under way). May return fewer, when interrupted. A negative result, -errno,
-  /// is for good, but everything under way has still completed, or will at destruction.
+  /// Puts completed requests into `done` and says how many; waits for at least `wait_for` of them
+  /// (at most as many as are under way). May return fewer, when interrupted. A negative result,
+  /// -errno, is for good, but everything under way has still completed, or will at destruction.
   [[nodiscard]] virtual std::int64_t reap(std::span<Request*> done, std::size_t wait_for) = 0;
 };
 
@@ -178,8 +178,8 @@ class Storage {
   [[nodiscard]] virtual Result<std::unique_ptr<Queue>> make_queue(std::size_t depth) = 0;
 };
 
-/// True for the error of a name that is not there (ENOENT), and for no other: only this one may ever
-/// lead to creating something.
+/// True for the error of a name that is not there (ENOENT), and for no other: only this one may
+/// ever lead to creating something.
 [[nodiscard]] bool is_not_found(const Error& error) noexcept;
 
 }  // namespace siltstone::io

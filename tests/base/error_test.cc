@@ -37,8 +37,7 @@ TEST_CASE("error: the code follows from the errno") {
   CHECK(base::fail_os(ENOSPC, "write").build().code() == ErrorCode::no_space);
   CHECK(base::fail_os(EDQUOT, "write").build().code() == ErrorCode::no_space);
   CHECK(base::fail_os(EROFS, "write").build().code() == ErrorCode::read_only);
-  CHECK(base::fail_os(EIO, "write").build().to_string() ==
-        "io: write: Input/output error (EIO)");
+  CHECK(base::fail_os(EIO, "write").build().to_string() == "io: write: Input/output error (EIO)");
 }
 
 TEST_CASE("try: hands the value on and returns the error") {
