@@ -15,8 +15,8 @@ namespace siltstone {
 /// keys and values as they are added. Thread-bound; reusable after clear(), which keeps the memory.
 class SILT_EXPORT Batch {
  public:
-  /// Sets `key` to `value`. invalid_argument, with nothing added, when a limit would be passed: a key
-  /// of kMaxKeyBytes, a value of kMaxValueBytes, a batch of kMaxBatchBytes.
+  /// Sets `key` to `value`. invalid_argument, with nothing added, when a limit would be passed: a
+  /// key of kMaxKeyBytes, a value of kMaxValueBytes, a batch of kMaxBatchBytes.
   [[nodiscard]] Result<void> put(std::string_view key, std::string_view value) noexcept;
   /// Removes `key`, if it is there.
   [[nodiscard]] Result<void> erase(std::string_view key) noexcept;

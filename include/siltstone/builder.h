@@ -20,8 +20,8 @@ class SILT_EXPORT Builder {
 
   /// Make the store if the directory is missing or empty. Default: true. Its parent must exist.
   Builder& create_if_missing(bool value) noexcept;
-  /// Take no lock that keeps a writer out, write no byte, and refuse writes. Sees what was committed
-  /// when it was opened. Default: false.
+  /// Take no lock that keeps a writer out, write no byte, and refuse writes. Sees what was
+  /// committed when it was opened. Default: false.
   Builder& read_only(bool value) noexcept;
   /// Compression of log frames. Default: snappy where the library was built with it, else none.
   /// Asking for a codec the library lacks makes build() fail with `unsupported`.

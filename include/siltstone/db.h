@@ -51,9 +51,9 @@ class SILT_EXPORT Db {
   /// Closes, and ignores the error that close() would report.
   ~Db();
 
-  /// Sets `key` to `value`, durably. Limits: kMaxKeyBytes, kMaxValueBytes (invalid_argument). The empty
-  /// key is a key. After an error the write is not visible in this process; whether it survives a
-  /// crash is decided at the next open, and stays so.
+  /// Sets `key` to `value`, durably. Limits: kMaxKeyBytes, kMaxValueBytes (invalid_argument). The
+  /// empty key is a key. After an error the write is not visible in this process; whether it
+  /// survives a crash is decided at the next open, and stays so.
   [[nodiscard]] Result<Commit> put(std::string_view key, std::string_view value) noexcept;
   /// Removes `key`; that it was not there is not an error.
   [[nodiscard]] Result<Commit> erase(std::string_view key) noexcept;

@@ -14,8 +14,8 @@ enum class Compression : std::uint8_t {
 
 /// What opening does about a log whose end was lost.
 ///
-/// A tail torn by a crash (bytes that no acknowledged write needs) never stops an open. This is about
-/// damage: bytes that had been made durable and are no longer what was written.
+/// A tail torn by a crash (bytes that no acknowledged write needs) never stops an open. This is
+/// about damage: bytes that had been made durable and are no longer what was written.
 enum class RecoveryMode : std::uint8_t {
   strict,    ///< Refuse with `corruption`, changing nothing. `kvdump wal` shows the place.
   truncate,  ///< Keep everything before the damage and give up everything behind it.

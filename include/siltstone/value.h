@@ -8,8 +8,8 @@
 
 namespace siltstone {
 
-/// The bytes of one value, which stay as they are whatever is written or closed later. May be moved to
-/// and read on other threads, and may outlive its Db.
+/// The bytes of one value, which stay as they are whatever is written or closed later. May be moved
+/// to and read on other threads, and may outlive its Db.
 class Value {
  public:
   Value() = default;
