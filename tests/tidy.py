@@ -38,7 +38,7 @@ CALLS = [
      'the library leaves the process alone'),
     (r'\bstd::(recursive_|timed_|shared_)?mutex\b', ['lib/base/mutex.h'], 'use base::Mutex'),
     (r'\bstd::(lock_guard|unique_lock|scoped_lock|condition_variable)\b', ['lib/base/mutex.h'],
-     'use base::Lock and io::Parker'),
+     'use base::Lock, and io::Parker to wait'),
     (r'#include <(thread|stop_token|semaphore|latch|barrier|future)>', ['lib/io/'],
      'threads are started and parked through lib/io'),
     (r'\bstd::(jthread|thread|async)\b|\bthis_thread\b|\bpthread_create\b', ['lib/io/'],
