@@ -18,7 +18,8 @@ void assertion_failed(const char* place) noexcept {
 
 ErrorBuilder broken_invariant(const char* place) noexcept {
   char text[256];
-  const auto end = fmt::format_to_n(text, sizeof text, "internal error, please report it: {}", place);
+  const auto end =
+      fmt::format_to_n(text, sizeof text, "internal error, please report it: {}", place);
   return fail(ErrorCode::corruption,
               std::string_view(text, static_cast<std::size_t>(end.out - text)));
 }

@@ -42,8 +42,8 @@ inline constexpr bool kInvariants = true;
 inline constexpr bool kInvariants = false;
 #endif
 
-/// Aborts. The library does not print: the text is the argument of this frame in a backtrace, and is
-/// kept in a variable for a core dump.
+/// Aborts. The library does not print: the text is the argument of this frame in a backtrace, and
+/// is kept in a variable for a core dump.
 [[noreturn, gnu::cold, gnu::noinline]] void assertion_failed(const char* place) noexcept;
 
 /// The error of a failed SILT_CHECK.

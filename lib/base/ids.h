@@ -1,5 +1,5 @@
-// Numbers that must not be mixed up, each a type of its own. All are as cheap as the integer inside;
-// none converts by itself, in either direction.
+// Numbers that must not be mixed up, each a type of its own. All are as cheap as the integer
+// inside; none converts by itself, in either direction.
 #pragma once
 
 #include <array>
@@ -52,8 +52,8 @@ class Place {
   Rep value_ = 0;
 };
 
-/// Position in the one commit order, one per operation, from 1. 0 is before every commit. 56 bits, so
-/// that a sequence and a kind share a word: nothing beyond kMaxSequence is ever given out.
+/// Position in the one commit order, one per operation, from 1; 0 is before every commit. 56 bits,
+/// so that a sequence and a kind share a word: nothing beyond kMaxSequence is ever given out.
 using Sequence = Place<struct SequenceTag, std::uint64_t>;
 inline constexpr Sequence kMaxSequence{(std::uint64_t{1} << 56) - 1};
 

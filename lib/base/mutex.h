@@ -34,8 +34,8 @@ class SILT_CAPABILITY("mutex") Mutex {
   std::mutex mutex_;
 };
 
-/// Many readers or one writer. For data read far more often than written; a steady stream of readers
-/// can hold a writer off.
+/// Many readers or one writer. For data read far more often than written; a steady stream of
+/// readers can hold a writer off.
 class SILT_CAPABILITY("shared mutex") SharedMutex {
  public:
   SharedMutex() = default;
