@@ -5,8 +5,8 @@
 //    filled, synced, renamed, and the directory synced: that is the commit point of recovery, and
 //    before it nothing that counts has changed. A crash at any step only leaves an `N.new`.
 // 2. Before open_log() returns, everything it handed to the sink is durable. Direct reads and one
-//    sync of the last segment prove that it is; where reads are not direct they prove nothing, so the
-//    frames of that segment are written again, into the new one, which replaces it.
+//    sync of the last segment prove that it is; where reads are not direct they prove nothing, so
+//    the frames of that segment are written again, into the new one, which replaces it.
 // 3. Ids of segments are never reused, and sequences only grow.
 #pragma once
 
@@ -44,7 +44,7 @@ struct OpenedLog {
 
 /// Reads the log of the store in directory `dir`, also while a writer is at work on it. Writes
 /// nothing. An empty chain when there is no log.
-[[nodiscard]] Result<LogState> read_log(io::Storage& storage, io::Directory& dir, ScanMode mode,
+[[nodiscard]] Result<LogState> read_log(io::Storage& storage, io::Directory& dir, RecoveryMode mode,
                                         LogSink& sink);
 
 }  // namespace siltstone::wal

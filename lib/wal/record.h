@@ -3,8 +3,8 @@
 //   record  | length u32 | checksum u32 | first sequence u64 | count u32 | entry * count |
 //   entry   | kind u8 | [keyspace] | key length | [value length] | [expiry i64] | key | [value] |
 //
-// Lengths and keyspace are canonical varints. The checksum is seeded with the record's ring place and
-// covers everything behind it: a record is whole and in its place, or it is not there.
+// Lengths and keyspace are canonical varints. The checksum is seeded with the record's ring place
+// and covers everything behind it: a record is whole and in its place, or it is not there.
 // A Batch's encoded() is exactly the entries of a record.
 #pragma once
 
@@ -52,8 +52,8 @@ struct Entry {
 /// Bytes append_entry() would add.
 [[nodiscard]] std::size_t entry_bytes(EntryKind kind, std::size_t key_bytes,
                                       std::size_t value_bytes) noexcept;
-/// Appends one entry, of kind value or erase (value is ignored then). Throws only std::bad_alloc, and
-/// then `out` is as it was.
+/// Appends one entry, of kind value or erase (value is ignored then). Throws only std::bad_alloc,
+/// and then `out` is as it was.
 void append_entry(std::string& out, EntryKind kind, std::string_view key, std::string_view value);
 
 /// Why entries are not well formed.
@@ -108,13 +108,17 @@ struct Record {
   [[nodiscard]] base::Sequence last() const noexcept { return first + (count - 1); }
 };
 
-/// The first four bytes of a record tell its size with the header; may be hostile, so compare it with
-/// kMaxRecordBytes and with what is there before believing it.
-[[nodiscard]] std::uint64_t record_bytes(std::span<const std::byte, 4> length) noexcept;
+/// Size of the record that begins with these bytes, header included; may be hostile, so compare it
+/// with kMaxRecordBytes and with what is there before believing it.
+[[nodiscard]] std::uint64_t record_size(
+    std::span<const std::byte, kRecordHeaderBytes> header) noexcept;
 
-/// Takes apart and checks the record that is all of `bytes`: length, checksum, sequences, count, and
-/// every entry, so that walking them afterwards cannot fail. Errors: corruption (with the checksums,
-/// where they differ), unsupported; without path.
+/// Takes apart the record that is all of `bytes` and checks its length, checksum, sequences and
+/// count. Errors: corruption, with the checksums where they differ; without path.
 [[nodiscard]] Result<Record> decode_record(base::Bytes bytes, RingPlace place) noexcept;
+
+/// Checks every entry and their count, so that walking them afterwards cannot fail. Errors:
+/// corruption, unsupported; without path.
+[[nodiscard]] Result<void> check_entries(const Record& record) noexcept;
 
 }  // namespace siltstone::wal

@@ -3,9 +3,9 @@
 // Invariants:
 // 1. Every drain starts at a fresh block, so that sectors once durable are never written again.
 // 2. When drain() returns ok, its records and everything before them are on stable storage.
-// 3. After the first failure the writer is dead: nothing is written, tried again or synced any more,
-//    and every call returns that failure. Whether the failed group survives is decided at the next
-//    open.
+// 3. After the first failure the writer is dead: nothing is written, tried again or synced any
+//    more, and every call returns that failure. Whether the failed group survives is decided at the
+//    next open.
 // 4. Each record is checked against its checksum after it was copied out, so that memory that
 //    changed since encode_record() is found before it is written.
 #pragma once

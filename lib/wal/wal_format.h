@@ -7,8 +7,8 @@
 //   frame     | header (96) | stored payload | zeros up to the next block |
 //   payload   | record | record | ...          once decompressed; records see record.h
 //
-// All integers are little-endian. Checksums are masked CRC32C, seeded with the identity of what they
-// cover, so that zeros, stale, misdirected and recycled blocks never validate.
+// All integers are little-endian. Checksums are sealed CRC32C, seeded with the identity of what
+// they cover, so that zeros, stale, misdirected and recycled blocks never validate.
 #pragma once
 
 #include <cstddef>
@@ -109,11 +109,12 @@ enum class HeaderState : std::uint8_t {
   zero,             ///< All zero: the slot is unused.
   no_magic,         ///< Something else.
   bad_checksum,     ///< Its checksum does not match.
+  bad_field,        ///< The checksum matches, but a field is beyond its limits.
   newer_version,    ///< Valid, of a format that this code does not know.
   unknown_feature,  ///< Valid, but needs a feature that this code does not know.
 };
 
-/// A header copy taken apart. `version` and `features` (the unknown bits) tell why it is not for us.
+/// A header copy taken apart. `version` and `features` (the unknown bits) tell why it is not ours.
 struct DecodedSegmentHeader {
   HeaderState state = HeaderState::no_magic;
   SegmentHeader header;  ///< Means something only when valid.
@@ -150,8 +151,8 @@ struct DecodedFrameHeader {
 /// `nonce` of the segment and `offset` of the frame in it give the frame its identity.
 void encode(const FrameHeader& header, std::uint64_t nonce, std::uint64_t offset,
             std::span<std::byte, kFrameHeaderBytes> out) noexcept;
-/// Takes apart a frame header; may be hostile. In a valid one, sizes are within limits and agree with
-/// kind and codec.
+/// Takes apart a frame header; may be hostile. In a valid one, sizes are within limits and agree
+/// with kind and codec.
 [[nodiscard]] DecodedFrameHeader decode_frame_header(
     std::span<const std::byte, kFrameHeaderBytes> bytes, std::uint64_t nonce,
     std::uint64_t offset) noexcept;

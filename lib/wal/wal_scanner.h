@@ -1,14 +1,13 @@
 // Reads the log: follows the chain of segments, hands every record that counts to a sink in order,
 // and says of every piece of every segment what it is.
 //
-// What a piece is does not depend on the mode; the mode decides what damage does:
+// What a piece is does not depend on the recovery mode, which decides what damage does:
 //   strict    the scan ends with a corruption error naming file, offset, expected and actual;
-//   truncate  the log ends before the damage;
-//   list      as truncate, but the rest is looked at too, and only told to the sink.
-// I/O errors, foreign or newer files, and two segments of one id end the scan in every mode.
+//   truncate  the log ends before the damage; the rest is looked at too, but only told to the sink.
+// I/O errors, foreign or newer files, and two segments of one id end the scan in both modes.
 //
-// Memory is bounded whatever the files say: one frame, plus the pieces of one large record as far as
-// they are really there. Frames are looked for at block starts only.
+// Memory is bounded whatever the files say: a few frames, plus the pieces of one large record as
+// far as they are really there. Frames are looked for at block starts only.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include <siltstone/error.h>
+#include <siltstone/options.h>
 
 #include "base/ids.h"
 #include "io/complete.h"
@@ -74,10 +74,8 @@ class LogSink {
   virtual void verdict(const Verdict&) {}
 };
 
-enum class ScanMode : std::uint8_t { strict, truncate, list };
-
 struct ScanOptions {
-  ScanMode mode = ScanMode::strict;
+  RecoveryMode mode = RecoveryMode::strict;
   /// The caller never writes here: unknown compatible features do no harm, and a writer may be at
   /// work, so that a mismatch is looked at again before it is called damage.
   bool read_only = false;
@@ -94,7 +92,7 @@ struct Segment {
 struct LogState {
   std::vector<Segment> chain;         ///< That count, oldest first.
   std::vector<std::string> replaced;  ///< Slots voided by a newer segment: copies, safe to remove.
-  std::vector<std::string> given_up;  ///< Slots behind damage; truncate and list only.
+  std::vector<std::string> given_up;  ///< Slots behind damage; truncate only.
   std::uint64_t next_slot = 0;        ///< No slot has this number or a higher one.
   base::SegmentId highest;            ///< Of any segment seen, whether it counts or not.
   base::Sequence next{1};             ///< Beyond every sequence seen, given up ones too.
@@ -103,7 +101,7 @@ struct LogState {
   std::uint64_t records = 0;
   std::uint64_t operations = 0;
   std::uint64_t dropped_bytes = 0;  ///< Of the torn tail, or of what truncate gave up.
-  std::optional<Error> damage;      ///< The first one that truncate or list went on from.
+  std::optional<Error> damage;      ///< The first one that truncate went on from.
 
   [[nodiscard]] base::StoreId store() const noexcept { return chain.front().header.store; }
   /// Where reading ended.

@@ -1,0 +1,160 @@
+// Encoding and decoding of entries and records.
+#include "wal/record.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/coding.h"
+#include "base/crc32c.h"
+#include "base/error.h"
+#include "base/try.h"
+
+namespace siltstone::wal {
+namespace {
+
+constexpr std::uint8_t kKeyspaceBit = 0x80;
+constexpr std::size_t kChecksumOffset = 4;
+constexpr std::size_t kCoveredOffset = 8;
+
+std::uint32_t record_checksum(RingPlace place, base::Bytes covered_header,
+                              base::Bytes entries) noexcept {
+  const std::uint32_t seed = base::crc32c_seed(place.session.value(), place.position.value());
+  return base::seal_crc32c(base::crc32c(base::crc32c(seed, covered_header), entries));
+}
+
+}  // namespace
+
+std::string_view to_string(EntryKind kind) noexcept {
+  switch (kind) {
+    case EntryKind::none: return "invalid";
+    case EntryKind::value: return "value";
+    case EntryKind::erase: return "delete";
+    case EntryKind::value_with_expiry: return "value with expiry";
+    case EntryKind::value_reference: return "value reference";
+    case EntryKind::range_delete: return "range delete";
+    case EntryKind::merge: return "merge";
+  }
+  return "unknown";
+}
+
+std::size_t entry_bytes(EntryKind kind, std::size_t key_bytes, std::size_t value_bytes) noexcept {
+  const std::size_t value_part =
+      kind == EntryKind::value ? base::varint_size(value_bytes) + value_bytes : 0;
+  return 1 + base::varint_size(key_bytes) + key_bytes + value_part;
+}
+
+void append_entry(std::string& out, EntryKind kind, std::string_view key, std::string_view value) {
+  SILT_ASSERT(kind == EntryKind::value || kind == EntryKind::erase);
+  const bool has_value = kind == EntryKind::value;
+  std::array<std::byte, 1 + 2 * base::kMaxVarintBytes> lengths;
+  base::Writer writer(lengths);
+  writer.u8(static_cast<std::uint8_t>(kind));
+  writer.varint(key.size());
+  if (has_value) writer.varint(value.size());
+  out.reserve(out.size() +
+              entry_bytes(kind, key.size(), value.size()));  // so that no append throws
+  out += base::as_text(writer.written());
+  out += key;
+  if (has_value) out += value;
+}
+
+bool EntryReader::stop(ErrorCode code, const char* what) noexcept {
+  fault_ = {code, what, offset_};
+  rest_ = {};
+  return false;
+}
+
+bool EntryReader::next(Entry& entry) noexcept {
+  if (rest_.empty()) return false;
+  base::Reader reader(base::as_bytes(rest_));
+  const std::uint8_t kind = reader.u8();
+  if ((kind & kKeyspaceBit) != 0) {
+    return stop(ErrorCode::unsupported, "an entry names a keyspace, which this version lacks");
+  }
+  entry.kind = static_cast<EntryKind>(kind);
+  switch (entry.kind) {
+    case EntryKind::value:
+    case EntryKind::erase: break;
+    case EntryKind::none: return stop(ErrorCode::corruption, "an entry has the invalid kind");
+    case EntryKind::value_with_expiry:
+      return stop(ErrorCode::unsupported, "an entry has kind `value with expiry`");
+    case EntryKind::value_reference:
+      return stop(ErrorCode::unsupported, "an entry has kind `value reference`");
+    case EntryKind::range_delete:
+      return stop(ErrorCode::unsupported, "an entry has kind `range delete`");
+    case EntryKind::merge: return stop(ErrorCode::unsupported, "an entry has kind `merge`");
+    default: return stop(ErrorCode::unsupported, "an entry has an unknown kind");
+  }
+  const std::uint64_t key_bytes = reader.varint();
+  const std::uint64_t value_bytes = entry.kind == EntryKind::value ? reader.varint() : 0;
+  entry.key = base::as_text(reader.bytes(key_bytes));
+  entry.value = base::as_text(reader.bytes(value_bytes));
+  if (!reader.ok()) return stop(ErrorCode::corruption, "an entry does not fit into its record");
+  if (key_bytes > kMaxKeyBytes) return stop(ErrorCode::corruption, "a key is over its limit");
+  if (value_bytes > kMaxValueBytes) return stop(ErrorCode::corruption, "a value is over its limit");
+  rest_.remove_prefix(reader.position());
+  offset_ += reader.position();
+  return true;
+}
+
+EncodedRecord encode_record(RingPlace place, base::Sequence first, std::uint32_t count,
+                            std::string_view entries) noexcept {
+  SILT_ASSERT(count >= 1);
+  SILT_ASSERT(entries.size() <= kMaxBatchBytes);
+  EncodedRecord record;
+  record.entries = entries;
+  base::Writer writer(record.header);
+  writer.u32(static_cast<std::uint32_t>(entries.size()));
+  writer.u32(0);  // the checksum
+  writer.u64(first.value());
+  writer.u32(count);
+  const auto covered = base::Bytes(record.header).subspan(kCoveredOffset);
+  const std::uint32_t checksum = record_checksum(place, covered, base::as_bytes(entries));
+  base::Writer(base::MutableBytes(record.header).subspan(kChecksumOffset)).u32(checksum);
+  return record;
+}
+
+std::uint64_t record_size(std::span<const std::byte, kRecordHeaderBytes> header) noexcept {
+  return kRecordHeaderBytes + std::uint64_t{base::Reader(header).u32()};
+}
+
+Result<Record> decode_record(base::Bytes bytes, RingPlace place) noexcept {
+  base::Reader reader(bytes);
+  const std::uint32_t length = reader.u32();
+  const std::uint32_t actual = reader.u32();
+  const base::Sequence first{reader.u64()};
+  const std::uint32_t count = reader.u32();
+  const base::Bytes entries = reader.rest();
+  if (!reader.ok()) return base::fail(ErrorCode::corruption, "a record is cut off");
+  if (length != entries.size() || length > kMaxBatchBytes) {
+    return base::fail(ErrorCode::corruption, "a record's length does not fit")
+        .mismatch(entries.size(), length);
+  }
+  const base::Bytes covered = bytes.first(kRecordHeaderBytes).subspan(kCoveredOffset);
+  const std::uint32_t expected = record_checksum(place, covered, entries);
+  if (actual != expected) {
+    return base::fail(ErrorCode::corruption, "a record's checksum differs")
+        .mismatch(expected, actual);
+  }
+  if (first < base::Sequence{1} || first > base::kMaxSequence || count == 0 ||
+      count - 1 > base::kMaxSequence - first) {
+    return base::fail(ErrorCode::corruption, "a record's sequences are out of range");
+  }
+  return Record{place, first, count, base::as_text(entries)};
+}
+
+Result<void> check_entries(const Record& record) noexcept {
+  EntryReader reader(record.entries);
+  std::uint64_t count = 0;
+  for (Entry entry; reader.next(entry);) ++count;
+  if (reader.fault().what != nullptr) {
+    return base::fail(reader.fault().code, reader.fault().what);
+  }
+  if (count != record.count) {
+    return base::fail(ErrorCode::corruption, "a record's count of entries is wrong")
+        .mismatch(count, record.count);
+  }
+  return {};
+}
+
+}  // namespace siltstone::wal
