@@ -1,4 +1,4 @@
-// The only includer of <snappy.h>, which is optional: without it everything but Codec::snappy works.
+// The only includer of <snappy.h>, which is optional: without it all but Codec::snappy works.
 #include "base/compression.h"
 
 #include <cstring>

@@ -1,6 +1,6 @@
 // The codecs of log frames and table blocks. Both ends are bounded: compressing needs a buffer of
-// known size and says when it is not worth it; decompressing believes no stored length before it was
-// checked, so that a few hostile bytes cannot ask for gigabytes.
+// known size and says when it is not worth it; decompressing believes no stored length before it
+// was checked, so that a few hostile bytes cannot ask for gigabytes.
 #pragma once
 
 #include <cstddef>
@@ -25,10 +25,10 @@ enum class Codec : std::uint8_t { none = 0, snappy = 1 };
 /// Bytes that compress() needs room for.
 [[nodiscard]] std::size_t max_compressed_size(Codec codec, std::size_t raw_size) noexcept;
 
-/// Compresses `raw` (less than 4 GiB) into `out`, of at least max_compressed_size() bytes. The bytes
-/// used, if they are at most seven eighths of the raw ones; nothing when it is not worth it (always
-/// so for `none`): store the raw bytes as Codec::none then. `unsupported` names a codec that this
-/// build lacks. Thread-safe.
+/// Compresses `raw` (less than 4 GiB) into `out`, of at least max_compressed_size() bytes. The
+/// bytes used, if they are at most seven eighths of the raw ones; nothing when it is not worth it
+/// (always so for `none`): store the raw bytes as Codec::none then. `unsupported` names a codec
+/// that this build lacks. Thread-safe.
 [[nodiscard]] Result<std::optional<std::size_t>> compress(Codec codec, Bytes raw,
                                                           MutableBytes out) noexcept;
 
