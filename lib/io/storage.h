@@ -136,7 +136,7 @@ struct Request {
   bool durable = false;  ///< write: on stable storage at completion (RWF_DSYNC).
   File* file = nullptr;
   std::uint64_t offset = 0;
-  std::span<const iovec> buffers;  ///< Not for sync. At most kMaxBuffersPerRequest.
+  std::span<const iovec> buffers{};  ///< Not for sync. At most kMaxBuffersPerRequest.
   void* owner = nullptr;           ///< The submitter's; never touched.
   std::int64_t result = 0;         ///< At completion: bytes moved (0: end of file), or -errno.
 };
