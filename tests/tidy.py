@@ -272,8 +272,17 @@ def is_built(file: File):
                 yield line, f'the link leads nowhere: {target}'
 
 
+def readme_example(file: File):
+    example = ROOT / 'docs/examples/hello.cc'
+    if file.path == 'README.md':
+        body = example.read_text().split('\n', 1)[1]
+        if f'```cpp\n{body}```\n' not in file.text:
+            yield 1, 'the example is not docs/examples/hello.cc, which the tests compile'
+
+
 RULES = [plain_text, says_what_it_is, no_talk, file_size, function_size, include_direction,
-         calls_in_their_place, header_form, format_header, own_namespace, sorted_sources, is_built]
+         calls_in_their_place, header_form, format_header, own_namespace, sorted_sources, is_built,
+         readme_example]
 
 
 def project_files():
@@ -366,6 +375,9 @@ EXAMPLES = {
         [('lib/io/nobody_names_this.cc', '//\n'), ('docs/a.md', '[x](nowhere.md)\n')],
         [('lib/base/error.cc', '//\n'),
          ('docs/a.md', '# A\n[x](https://example.org) [y](../meson.build)\n')]),
+    readme_example: (
+        [('README.md', '# A\n```cpp\nint main() {}\n```\n')],
+        [('README.md', (ROOT / 'README.md').read_text())]),
 }
 
 
