@@ -51,8 +51,8 @@ class Arena {
   /// Bytes that may have been touched, by prefault() or use: the most it costs in memory.
   [[nodiscard]] std::size_t resident() const noexcept { return resident_; }
 
-  /// Brings the pages of the next `bytes` beyond used() into memory, as far as there are any and the
-  /// kernel will. For background steps: takes 0.2 to 10 us a page that is not there yet.
+  /// Brings the pages of the next `bytes` beyond used() into memory, as far as there are any and
+  /// the kernel will. For background steps: takes 0.2 to 10 us a page that is not there yet.
   void prefault(std::size_t bytes) noexcept;
 
   /// Forgets everything; all offsets are void. Pages stay in memory.
