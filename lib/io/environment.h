@@ -35,4 +35,7 @@ struct Environment {
   Entropy* entropy = nullptr;
 };
 
+/// The kernel, with plain system calls for I/O. All parts live for ever.
+[[nodiscard]] Environment system_environment() noexcept;
+
 }  // namespace siltstone::io

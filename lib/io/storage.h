@@ -82,7 +82,8 @@ class File {
   /// Cuts or extends (with zeros) to this size.
   [[nodiscard]] virtual Result<void> resize(std::uint64_t size_bytes) = 0;
   /// Reserves disk space and extends the file over the range. `unsupported` where the file system
-  /// cannot; after no_space the size is what it was and the blocks are given back.
+  /// cannot; after another failure the size is what it was and the blocks beyond it are given back.
+  /// Nobody else may change the size meanwhile.
   [[nodiscard]] virtual Result<void> allocate(std::uint64_t offset, std::uint64_t length) = 0;
   /// Gives the range back to the file system; it reads as zeros. `unsupported` where it cannot.
   [[nodiscard]] virtual Result<void> punch(std::uint64_t offset, std::uint64_t length) = 0;

@@ -1,0 +1,325 @@
+// Queues on real files: what a batch asks is done, in parallel or not, and what the kernel refuses
+// comes back as the errno it is.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "io/complete.h"
+#include "io/deny.h"
+#include "io/posix_file.h"
+#include "io/posix_storage.h"
+#include "io/scratch.h"
+#include "io/soon.h"
+
+using namespace siltstone;
+using namespace siltstone::io;
+
+namespace {
+
+constexpr std::size_t kPage = 4096;
+
+/// A page whose every byte tells its number.
+struct alignas(kPage) Page {
+  std::array<std::byte, kPage> bytes{};
+
+  void fill(std::size_t number) { bytes.fill(static_cast<std::byte>(number % 251 + 1)); }
+  [[nodiscard]] bool holds(std::size_t number) const {
+    return std::ranges::all_of(
+        bytes, [&](std::byte b) { return b == static_cast<std::byte>(number % 251 + 1); });
+  }
+};
+
+struct Fixture {
+  Scratch scratch;
+  Storage& storage = posix_storage();
+  std::unique_ptr<Directory> directory = storage.open_directory(scratch.path()).value();
+  std::unique_ptr<Queue> queue = storage.make_queue(16).value();
+  std::unique_ptr<File> file = open(false);
+
+  std::unique_ptr<File> open(bool direct, const std::string& name = "file") {
+    return directory->open(name, {.access = Access::read_write, .create = true, .direct = direct})
+        .value();
+  }
+
+  void fill_file(std::size_t pages) {
+    Channel channel(storage.make_queue(1).value());
+    for (std::size_t i = 0; i < pages; ++i) {
+      Page page;
+      page.fill(i);
+      REQUIRE(channel.write_all(*file, i * kPage, page.bytes));
+    }
+    REQUIRE(channel.sync(*file));
+  }
+
+  std::int64_t run(Request& request) {
+    std::array<Request*, 1> batch{&request};
+    REQUIRE(queue->submit(batch) == 1);
+    std::array<Request*, 4> done{};
+    REQUIRE(queue->reap(done, 1) == 1);
+    REQUIRE(done[0] == &request);
+    return request.result;
+  }
+};
+
+/// So that buffered reads have to wait for the device.
+void drop_cache(File& file) {
+  const int descriptor = static_cast<PosixFile&>(file).descriptor();
+  posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED);
+}
+
+std::set<std::string> io_threads() {
+  std::set<std::string> names;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    const std::string name = slurp(task.path() / "comm");
+    if (name.starts_with("silt-io")) names.insert(name.substr(0, name.find('\n')));
+  }
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("queue: what is written, vectored and durable or not, is read back") {
+  Fixture f;
+  std::array<Page, kMaxBuffersPerRequest> pages;
+  std::array<iovec, kMaxBuffersPerRequest> buffers;
+  for (const bool durable : {false, true}) {
+    for (const bool direct : {false, true}) {
+      const auto file = f.open(direct);
+      for (std::size_t i = 0; i < pages.size(); ++i) {
+        pages[i].fill(i + (direct ? 1 : 0) + (durable ? 2 : 0));
+        buffers[i] = {pages[i].bytes.data(), kPage};
+      }
+      Request write{.opcode = Opcode::write,
+                    .durable = durable,
+                    .file = file.get(),
+                    .offset = kPage,
+                    .buffers = buffers};
+      CHECK(f.run(write) == static_cast<std::int64_t>(sizeof(pages)));
+      Request sync{.opcode = Opcode::sync, .file = file.get(), .buffers = {}};
+      CHECK(f.run(sync) == 0);
+      auto expected = pages;
+      for (Page& page : pages) page.bytes.fill(std::byte{0});
+      Request read{.opcode = Opcode::read, .file = file.get(), .offset = kPage, .buffers = buffers};
+      CHECK(f.run(read) == static_cast<std::int64_t>(sizeof(pages)));
+      for (std::size_t i = 0; i < pages.size(); ++i) CHECK(pages[i].bytes == expected[i].bytes);
+      read.offset = sizeof(pages) + kPage;
+      CHECK(f.run(read) == 0);
+    }
+  }
+}
+
+TEST_CASE("queue: a batch of many reads, larger than the queue, gives every page to its owner") {
+  for (const bool direct : {false, true}) {
+    Fixture f;
+    constexpr std::size_t kPages = 300;
+    f.fill_file(kPages);
+    const auto file = f.open(direct);
+    if (!direct) drop_cache(*file);
+    Channel channel(std::move(f.queue));
+    std::vector<Page> pages(kPages);
+    std::vector<Transfer> reads(kPages);
+    for (std::size_t i = 0; i < kPages; ++i) {
+      const std::size_t number = i * 7 % kPages;
+      channel.read(reads[i], *file, number * kPage, pages[i].bytes);
+    }
+    for (const Transfer& read : reads) channel.wait(read);
+    for (std::size_t i = 0; i < kPages; ++i) {
+      REQUIRE(reads[i].outcome());
+      REQUIRE(pages[i].holds(i * 7 % kPages));
+    }
+  }
+}
+
+TEST_CASE("queue: polling alone finishes a batch of reads") {
+  Fixture f;
+  f.fill_file(8);
+  const auto file = f.open(true);
+  Channel channel(std::move(f.queue));
+  std::array<Page, 8> pages;
+  std::array<Transfer, 8> reads;
+  for (std::size_t i = 0; i < 8; ++i) channel.read(reads[i], *file, i * kPage, pages[i].bytes);
+  while (!std::ranges::all_of(reads, &Transfer::done)) channel.poll();
+  for (std::size_t i = 0; i < 8; ++i) CHECK(pages[i].holds(i));
+}
+
+TEST_CASE("queue: it takes no more than its capacity, and goes on when that is reaped") {
+  Fixture f;
+  f.fill_file(1);
+  const std::size_t capacity = f.queue->capacity();
+  CHECK(capacity >= 16);
+  std::vector<Page> pages(capacity + 3);
+  std::vector<iovec> buffers;
+  for (Page& page : pages) buffers.push_back({page.bytes.data(), kPage});
+  std::vector<Request> requests(capacity + 3);
+  std::vector<Request*> batch;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    requests[i].file = f.file.get();
+    requests[i].buffers = {&buffers[i], 1};
+    batch.push_back(&requests[i]);
+  }
+  CHECK(f.queue->submit(batch) == static_cast<std::int64_t>(capacity));
+  CHECK(f.queue->submit(std::span(batch).subspan(capacity)) == 0);
+  std::vector<Request*> done(batch.size());
+  std::set<Request*> seen;
+  while (seen.size() < capacity) {
+    const std::int64_t count = f.queue->reap(done, 1);
+    REQUIRE(count > 0);
+    for (std::int64_t i = 0; i < count; ++i)
+      CHECK(seen.insert(done[static_cast<std::size_t>(i)]).second);
+  }
+  CHECK(f.queue->submit(std::span(batch).subspan(capacity)) == 3);
+  std::int64_t rest = 0;
+  while (rest < 3) rest += f.queue->reap(done, 3);
+  CHECK(rest == 3);
+  CHECK(f.queue->reap(done, 1) == 0);
+}
+
+TEST_CASE("queue: B8 one that goes waits for what is under way") {
+  Fixture f;
+  f.fill_file(16);
+  const auto file = f.open(true);
+  for (int round = 0; round < 20; ++round) {
+    auto queue = f.storage.make_queue(16).value();
+    auto pages = std::make_unique<std::array<Page, 16>>();
+    std::array<iovec, 16> buffers;
+    std::array<Request, 16> requests;
+    std::array<Request*, 16> batch;
+    for (std::size_t i = 0; i < 16; ++i) {
+      buffers[i] = {(*pages)[i].bytes.data(), kPage};
+      requests[i] = {.file = file.get(), .offset = i * kPage, .buffers = {&buffers[i], 1}};
+      batch[i] = &requests[i];
+    }
+    REQUIRE(queue->submit(batch) == 16);
+    queue.reset();
+    pages.reset();  // a read that still ran would now write into freed memory
+  }
+}
+
+TEST_CASE("queue: completion_errors_surface, the errno of the kernel is the result") {
+  Fixture f;
+  f.fill_file(1);
+  Page page;
+  const iovec buffer{page.bytes.data(), kPage};
+  const auto readable = f.directory->open("file", {}).value();
+  Request write{.opcode = Opcode::write, .file = readable.get(), .buffers = {&buffer, 1}};
+  CHECK(f.run(write) == -EBADF);
+  Request negative{.file = f.file.get(), .offset = UINT64_MAX, .buffers = {&buffer, 1}};
+  CHECK(f.run(negative) == -EINVAL);
+  std::array<Request, 2> reads{negative, negative};
+  std::array<Request*, 2> batch{&reads[0], &reads[1]};
+  REQUIRE(f.queue->submit(batch) == 2);
+  std::array<Request*, 2> done{};
+  std::int64_t count = 0;
+  while (count < 2) count += f.queue->reap(done, 1);
+  CHECK(reads[0].result == -EINVAL);
+  CHECK(reads[1].result == -EINVAL);
+}
+
+TEST_CASE("queue: E6 a file at its size limit takes a part, and then there is no space") {
+  Fixture f;
+  Channel channel(std::move(f.queue));
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const auto ignored = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{10'000, before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &small);
+  std::array<Page, 4> pages;
+  for (Page& page : pages) page.fill(1);
+  const auto result = channel.write_all(*f.file, 0, std::as_bytes(std::span(pages)));
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, ignored);
+  REQUIRE(!result);
+  CHECK(result.error().code() == ErrorCode::no_space);
+  CHECK(result.error().offset() == 10'000);
+  CHECK(f.file->info()->size_bytes == 10'000);
+}
+
+TEST_CASE("queue: I4 where RWF_DSYNC is refused a durable write is a write and a sync") {
+  Fixture f;
+  Page page;
+  page.fill(9);
+  const iovec buffer{page.bytes.data(), kPage};
+  Request write{
+      .opcode = Opcode::write, .durable = true, .file = f.file.get(), .buffers = {&buffer, 1}};
+  REQUIRE(with_denied({{SYS_pwritev2, EOPNOTSUPP}}, [&] { CHECK(f.run(write) == kPage); }));
+  CHECK(slurp(f.scratch / "file").size() == kPage);
+  // That the sync takes place shows in its failure, which must not look like something to repeat.
+  for (const auto& [refusal, result] : {std::pair(EIO, EIO), std::pair(EINTR, EIO)}) {
+    REQUIRE(with_denied({{SYS_pwritev2, EOPNOTSUPP}, {SYS_fdatasync, refusal}},
+                        [&] { CHECK(f.run(write) == -result); }));
+  }
+}
+
+TEST_CASE("queue: D1 a failed sync is what the kernel says") {
+  Fixture f;
+  Request sync{.opcode = Opcode::sync, .file = f.file.get(), .buffers = {}};
+  REQUIRE(with_denied({{SYS_fdatasync, EIO}}, [&] { CHECK(f.run(sync) == -EIO); }));
+}
+
+TEST_CASE("posix queue: one request at a time starts no thread, several reads start few") {
+  Fixture f;
+  f.fill_file(16);
+  const auto file = f.open(true);
+  const bool direct = file->direct();
+  std::array<Page, 16> pages;
+  {
+    Channel channel(std::move(f.queue));
+    REQUIRE(channel.read_exactly(*file, 0, pages[0].bytes));
+    CHECK(io_threads().empty());
+    std::array<Transfer, 16> reads;
+    for (std::size_t i = 0; i < 16; ++i) channel.read(reads[i], *file, i * kPage, pages[i].bytes);
+    for (const Transfer& read : reads) channel.wait(read);
+    const std::set<std::string> all{"silt-io0", "silt-io1", "silt-io2", "silt-io3"};
+    if (direct) CHECK(soon([&] { return io_threads() == all; }));
+  }
+  CHECK(soon([] { return io_threads().empty(); }));
+}
+
+TEST_CASE("posix queue: G6 without threads the batch is carried out all the same") {
+  Fixture f;
+  f.fill_file(16);
+  const auto file = f.open(true);
+  std::array<Page, 16> pages;
+  const bool denied = with_denied({{SYS_clone3, EAGAIN}, {SYS_clone, EAGAIN}}, [&] {
+    for (const bool poll : {false, true}) {
+      Channel channel(f.storage.make_queue(16).value());
+      std::array<Transfer, 16> reads;
+      for (std::size_t i = 0; i < 16; ++i) channel.read(reads[i], *file, i * kPage, pages[i].bytes);
+      for (int i = 0; poll && i < 100; ++i) channel.poll();
+      if (poll) CHECK(std::ranges::all_of(reads, &Transfer::done));
+      for (const Transfer& read : reads) channel.wait(read);
+      CHECK(io_threads().empty());
+    }
+  });
+  REQUIRE(denied);
+  for (std::size_t i = 0; i < 16; ++i) CHECK(pages[i].holds(i));
+}
+
+TEST_CASE("posix queue: two queues share the pool and get their own pages") {
+  Fixture f;
+  f.fill_file(64);
+  const auto file = f.open(true);
+  const auto read_all = [&] {
+    Channel channel(f.storage.make_queue(32).value());
+    for (int round = 0; round < 10; ++round) {
+      std::array<Page, 64> pages;
+      std::array<Transfer, 64> reads;
+      for (std::size_t i = 0; i < 64; ++i) channel.read(reads[i], *file, i * kPage, pages[i].bytes);
+      for (const Transfer& read : reads) channel.wait(read);
+      for (std::size_t i = 0; i < 64; ++i) CHECK(pages[i].holds(i));
+    }
+  };
+  std::thread other(read_all);
+  read_all();
+  other.join();
+}
