@@ -1,7 +1,7 @@
 // Encoding and decoding of entries and records.
 #include "wal/record.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/coding.h"
@@ -15,12 +15,6 @@ namespace {
 constexpr std::uint8_t kKeyspaceBit = 0x80;
 constexpr std::size_t kChecksumOffset = 4;
 constexpr std::size_t kCoveredOffset = 8;
-
-std::uint32_t record_checksum(RingPlace place, base::Bytes covered_header,
-                              base::Bytes entries) noexcept {
-  const std::uint32_t seed = base::crc32c_seed(place.session.value(), place.position.value());
-  return base::seal_crc32c(base::crc32c(base::crc32c(seed, covered_header), entries));
-}
 
 }  // namespace
 
@@ -108,9 +102,10 @@ EncodedRecord encode_record(RingPlace place, base::Sequence first, std::uint32_t
   writer.u32(0);  // the checksum
   writer.u64(first.value());
   writer.u32(count);
-  const auto covered = base::Bytes(record.header).subspan(kCoveredOffset);
-  const std::uint32_t checksum = record_checksum(place, covered, base::as_bytes(entries));
-  base::Writer(base::MutableBytes(record.header).subspan(kChecksumOffset)).u32(checksum);
+  RecordChecksum checksum(place);
+  checksum.add(record.header);
+  checksum.add(base::as_bytes(entries));
+  base::Writer(base::MutableBytes(record.header).subspan(kChecksumOffset)).u32(checksum.value());
   return record;
 }
 
@@ -118,29 +113,55 @@ std::uint64_t record_size(std::span<const std::byte, kRecordHeaderBytes> header)
   return kRecordHeaderBytes + std::uint64_t{base::Reader(header).u32()};
 }
 
-Result<Record> decode_record(base::Bytes bytes, RingPlace place) noexcept {
+Result<RecordHeader> decode_record_header(
+    std::span<const std::byte, kRecordHeaderBytes> bytes) noexcept {
   base::Reader reader(bytes);
-  const std::uint32_t length = reader.u32();
-  const std::uint32_t actual = reader.u32();
-  const base::Sequence first{reader.u64()};
-  const std::uint32_t count = reader.u32();
-  const base::Bytes entries = reader.rest();
-  if (!reader.ok()) return base::fail(ErrorCode::corruption, "a record is cut off");
-  if (length != entries.size() || length > kMaxBatchBytes) {
-    return base::fail(ErrorCode::corruption, "a record's length does not fit")
-        .mismatch(entries.size(), length);
+  RecordHeader header;
+  header.length = reader.u32();
+  header.checksum = reader.u32();
+  header.first = base::Sequence{reader.u64()};
+  header.count = reader.u32();
+  if (header.length > kMaxBatchBytes) {
+    return base::fail(ErrorCode::corruption, "a record is over its limit")
+        .mismatch(kMaxBatchBytes, header.length);
   }
-  const base::Bytes covered = bytes.first(kRecordHeaderBytes).subspan(kCoveredOffset);
-  const std::uint32_t expected = record_checksum(place, covered, entries);
-  if (actual != expected) {
-    return base::fail(ErrorCode::corruption, "a record's checksum differs")
-        .mismatch(expected, actual);
-  }
-  if (first < base::Sequence{1} || first > base::kMaxSequence || count == 0 ||
-      count - 1 > base::kMaxSequence - first) {
+  if (header.first < base::Sequence{1} || header.first > base::kMaxSequence || header.count == 0 ||
+      header.count - 1 > base::kMaxSequence - header.first) {
     return base::fail(ErrorCode::corruption, "a record's sequences are out of range");
   }
-  return Record{place, first, count, base::as_text(entries)};
+  return header;
+}
+
+RecordChecksum::RecordChecksum(RingPlace place) noexcept
+    : crc_(base::crc32c_seed(place.session.value(), place.position.value())) {}
+
+void RecordChecksum::add(base::Bytes piece) noexcept {
+  if (!std::exchange(has_header_, true)) {
+    SILT_ASSERT(piece.size() >= kRecordHeaderBytes);
+    piece = piece.subspan(kCoveredOffset);
+  }
+  crc_ = base::crc32c(crc_, piece);
+}
+
+std::uint32_t RecordChecksum::value() const noexcept { return base::seal_crc32c(crc_); }
+
+Result<Record> decode_record(base::Bytes bytes, RingPlace place) noexcept {
+  if (bytes.size() < kRecordHeaderBytes) {
+    return base::fail(ErrorCode::corruption, "a record is cut off");
+  }
+  const auto header = SILT_TRY(decode_record_header(bytes.first<kRecordHeaderBytes>()));
+  const base::Bytes entries = bytes.subspan(kRecordHeaderBytes);
+  if (header.length != entries.size()) {
+    return base::fail(ErrorCode::corruption, "a record's length does not fit")
+        .mismatch(entries.size(), header.length);
+  }
+  RecordChecksum checksum(place);
+  checksum.add(bytes);
+  if (checksum.value() != header.checksum) {
+    return base::fail(ErrorCode::corruption, "a record's checksum differs")
+        .mismatch(checksum.value(), header.checksum);
+  }
+  return Record{place, header.first, header.count, base::as_text(entries)};
 }
 
 Result<void> check_entries(const Record& record) noexcept {

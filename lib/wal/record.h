@@ -113,6 +113,33 @@ struct Record {
 [[nodiscard]] std::uint64_t record_size(
     std::span<const std::byte, kRecordHeaderBytes> header) noexcept;
 
+/// The header of a record, taken apart.
+struct RecordHeader {
+  std::uint32_t length = 0;  ///< Of the entries, in bytes.
+  std::uint32_t checksum = 0;
+  base::Sequence first;
+  std::uint32_t count = 0;
+};
+
+/// Takes apart a header; may be hostile. Errors: corruption when length, sequences or count are out
+/// of range; without path.
+[[nodiscard]] Result<RecordHeader> decode_record_header(
+    std::span<const std::byte, kRecordHeaderBytes> bytes) noexcept;
+
+/// The checksum of a record that is seen piece by piece.
+class RecordChecksum {
+ public:
+  explicit RecordChecksum(RingPlace place) noexcept;
+
+  /// The next bytes of the record; the first piece holds the header.
+  void add(base::Bytes piece) noexcept;
+  [[nodiscard]] std::uint32_t value() const noexcept;
+
+ private:
+  std::uint32_t crc_;
+  bool has_header_ = false;
+};
+
 /// Takes apart the record that is all of `bytes` and checks its length, checksum, sequences and
 /// count. Errors: corruption, with the checksums where they differ; without path.
 [[nodiscard]] Result<Record> decode_record(base::Bytes bytes, RingPlace place) noexcept;

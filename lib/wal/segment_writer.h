@@ -7,7 +7,7 @@
 //    more, and every call returns that failure. Whether the failed group survives is decided at the
 //    next open.
 // 4. Each record is checked against its checksum after it was copied out, so that memory that
-//    changed since encode_record() is found before it is written.
+//    changed since encode_record() is found before the record counts.
 #pragma once
 
 #include <cstddef>
@@ -15,14 +15,16 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <vector>
 
 #include <siltstone/error.h>
-#include <siltstone/options.h>
 
+#include "base/bytes.h"
+#include "base/compression.h"
 #include "base/ids.h"
 #include "io/complete.h"
 #include "io/storage.h"
+#include "wal/block_buffer.h"
+#include "wal/frame_batch.h"
 #include "wal/record.h"
 #include "wal/wal_format.h"
 
@@ -32,27 +34,34 @@ namespace siltstone::wal {
 /// kMaxRawBytes several.
 inline constexpr std::size_t kFrameTargetBytes = std::size_t{256} << 10;
 
+/// Where a new segment's writer starts.
+struct WriterStart {
+  SegmentHeader header;  ///< Durable, and so is everything before `end`.
+  std::uint64_t end = kFirstFrameOffset;
+  base::Sequence next{1};  ///< Of the next operation.
+  RingPlace ring;          ///< Of the next record.
+};
+
 /// Thread-bound: one call at a time; each sees what the ones before it did.
 class SegmentWriter {
  public:
-  /// Goes on at `end` of a segment whose header, and everything before `end`, is durable. The next
-  /// operation gets sequence `next`, the next record ring place `ring`.
+  /// `codec` must be available. Takes all the memory that drains need; throws std::bad_alloc.
   SegmentWriter(std::unique_ptr<io::Channel> channel, std::unique_ptr<io::File> file,
-                const SegmentHeader& header, std::uint64_t end, base::Sequence next, RingPlace ring,
-                Compression compression);
+                const WriterStart& start, base::Codec codec);
   SegmentWriter(const SegmentWriter&) = delete;
   SegmentWriter& operator=(const SegmentWriter&) = delete;
-  ~SegmentWriter();
+  ~SegmentWriter() = default;
 
   /// Writes one group, in this order, and returns when it is durable. The first record's place must
   /// be ring(), each further one's that of the one before plus its size(), and sequences must rise
   /// from next(). The entries stay the caller's and must not change during the call.
   /// Errors: no_space, io; corruption when a record does not match its checksum.
-  [[nodiscard]] Result<void> drain(std::span<const EncodedRecord> records);
+  [[nodiscard]] Result<void> drain(std::span<const EncodedRecord> records) noexcept;
 
   /// Writes a frame without records, durably, which tells that everything before it is durable, so
-  /// that later damage to it is recognised. With `clean_end` the last call: the store closes.
-  [[nodiscard]] Result<void> mark(bool clean_end);
+  /// that later damage to it is recognised. With `clean_end` the last call that writes: the store
+  /// closes, and later calls answer `closed`.
+  [[nodiscard]] Result<void> mark(bool clean_end) noexcept;
 
   /// The sequence that the next operation will get, and the place of the next record.
   [[nodiscard]] base::Sequence next() const noexcept { return next_; }
@@ -63,14 +72,35 @@ class SegmentWriter {
   [[nodiscard]] const std::optional<Error>& failure() const noexcept { return failure_; }
 
  private:
+  // A drain in memory: what next_ and ring_ will be when it is durable, and the frame being filled.
+  struct Progress {
+    base::Sequence next;
+    RingPlace ring;
+    FrameHeader frame;  // kind none when no frame is open
+  };
+
+  [[nodiscard]] Result<void> add(const EncodedRecord& record) noexcept;
+  [[nodiscard]] Result<void> add_large(const EncodedRecord& record) noexcept;
+  [[nodiscard]] Result<void> make_room(std::size_t payload_bytes) noexcept;
+  [[nodiscard]] FrameHeader frame_header(FrameKind kind) const noexcept;
+  void close_frame() noexcept;
+  void seal(FrameHeader header) noexcept;
+  [[nodiscard]] Result<void> write_frames() noexcept;
+  [[nodiscard]] Result<void> finish() noexcept;
+  [[nodiscard]] Result<void> end_drain(Result<void> outcome) noexcept;
+  void begin_drain() noexcept;
+
   const std::unique_ptr<io::Channel> channel_;
   const std::unique_ptr<io::File> file_;
   const SegmentHeader header_;
-  const Compression compression_;
+  const base::Codec codec_;
 
+  FrameBatch frames_;
+  const BlockBuffer compressed_;
   std::uint64_t durable_end_;
   base::Sequence next_;
   RingPlace ring_;
+  Progress progress_;
   std::optional<Error> failure_;
 };
 

@@ -58,7 +58,7 @@ bool in_bounds(const SegmentHeader& header) noexcept {
 
 bool is_known(const FrameHeader& header) noexcept {
   return header.kind >= FrameKind::records && header.kind <= FrameKind::large_end &&
-         header.codec <= Codec::snappy && (header.flags & ~kCleanEnd) == 0;
+         header.codec <= base::Codec::snappy && (header.flags & ~kCleanEnd) == 0;
 }
 
 bool counts_agree(const FrameHeader& header) noexcept {
@@ -74,8 +74,9 @@ bool counts_agree(const FrameHeader& header) noexcept {
 bool in_bounds(const FrameHeader& header) noexcept {
   const bool is_mark = header.kind == FrameKind::mark;
   // A payload is compressed only where that makes it smaller.
-  const bool sizes_agree = header.codec == Codec::none ? header.stored_bytes == header.raw_bytes
-                                                       : header.stored_bytes < header.raw_bytes;
+  const bool sizes_agree = header.codec == base::Codec::none
+                               ? header.stored_bytes == header.raw_bytes
+                               : header.stored_bytes < header.raw_bytes;
   return sizes_agree && header.raw_bytes <= kMaxRawBytes && is_mark == (header.raw_bytes == 0) &&
          (is_mark || header.flags == 0) && counts_agree(header) &&
          header.first >= base::Sequence{1} && header.first <= base::kMaxSequence + 1;
@@ -180,7 +181,7 @@ DecodedFrameHeader decode_frame_header(std::span<const std::byte, kFrameHeaderBy
   FrameHeader& header = result.header;
   header.payload_checksum = reader.u32();
   header.kind = static_cast<FrameKind>(reader.u8());
-  header.codec = static_cast<Codec>(reader.u8());
+  header.codec = static_cast<base::Codec>(reader.u8());
   header.flags = reader.u16();
   header.stored_bytes = reader.u32();
   header.raw_bytes = reader.u32();

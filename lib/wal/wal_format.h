@@ -16,10 +16,8 @@
 #include <span>
 #include <string_view>
 
-#include <siltstone/batch.h>
-#include <siltstone/error.h>
-
 #include "base/bytes.h"
+#include "base/compression.h"
 #include "base/ids.h"
 
 namespace siltstone::wal {
@@ -80,16 +78,13 @@ enum class FrameKind : std::uint8_t {
   large_end = 5,
 };
 
-/// Stands in files: never renumber.
-enum class Codec : std::uint8_t { none = 0, snappy = 1 };
-
 /// FrameHeader::flags: the store was closed here; nothing follows.
 inline constexpr std::uint16_t kCleanEnd = 1;
 
 struct FrameHeader {
   std::uint32_t payload_checksum = 0;  ///< Of the stored payload; see frame_payload_checksum().
   FrameKind kind = FrameKind::none;
-  Codec codec = Codec::none;
+  base::Codec codec = base::Codec::none;
   std::uint16_t flags = 0;
   std::uint32_t stored_bytes = 0;  ///< Of the payload in the file.
   std::uint32_t raw_bytes = 0;     ///< Of the payload decompressed.

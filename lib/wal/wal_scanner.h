@@ -19,6 +19,7 @@
 #include <siltstone/error.h>
 #include <siltstone/options.h>
 
+#include "base/compression.h"
 #include "base/ids.h"
 #include "io/complete.h"
 #include "io/storage.h"
@@ -49,7 +50,7 @@ struct Verdict {
   std::uint64_t offset = 0;
   std::uint64_t length = 0;
   FrameKind kind = FrameKind::none;
-  Codec codec = Codec::none;
+  base::Codec codec = base::Codec::none;
   bool clean_end = false;
   base::Sequence first;
   std::uint32_t records = 0;
@@ -93,11 +94,12 @@ struct LogState {
   std::vector<Segment> chain;         ///< That count, oldest first.
   std::vector<std::string> replaced;  ///< Slots voided by a newer segment: copies, safe to remove.
   std::vector<std::string> given_up;  ///< Slots behind damage; truncate only.
-  std::uint64_t next_slot = 0;        ///< No slot has this number or a higher one.
-  base::SegmentId highest;            ///< Of any segment seen, whether it counts or not.
-  base::Sequence next{1};             ///< Beyond every sequence seen, given up ones too.
-  RingPlace ring;                     ///< Where the stream of records ends.
-  bool clean_end = false;             ///< The writer closed the store.
+  std::vector<std::string> unfinished;  ///< Files of creations that did not end.
+  std::uint64_t free_slot = 0;          ///< The lowest number that no slot has.
+  base::SegmentId highest;              ///< Of any segment seen, whether it counts or not.
+  base::Sequence next{1};               ///< Beyond every sequence seen, given up ones too.
+  RingPlace ring;                       ///< Where the stream of records ends.
+  bool clean_end = false;               ///< The last writer closed the store.
   std::uint64_t records = 0;
   std::uint64_t operations = 0;
   std::uint64_t dropped_bytes = 0;  ///< Of the torn tail, or of what truncate gave up.

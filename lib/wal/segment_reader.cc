@@ -1,0 +1,137 @@
+// Reads a window of the file at a time and takes frames out of it.
+#include "wal/segment_reader.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/try.h"
+#include "wal/place_error.h"
+
+namespace siltstone::wal {
+namespace {
+
+constexpr std::size_t kWindowBytes = 2 * kMaxFrameBytes;
+
+bool is_broken(FrameState state) noexcept {
+  return state == FrameState::bad_field || state == FrameState::unknown_kind;
+}
+
+const char* reason(FrameState state) noexcept {
+  switch (state) {
+    case FrameState::valid: break;
+    case FrameState::zero: return "nothing was written here";
+    case FrameState::no_magic: return "this is not a frame";
+    case FrameState::bad_checksum: return "the checksum of a frame header differs";
+    case FrameState::bad_field: return "a field of a frame header is out of range";
+    case FrameState::unknown_kind: return "a frame is of a kind that this version does not know";
+  }
+  return "";
+}
+
+Error why_not(const DecodedFrameHeader& decoded) noexcept {
+  const auto code =
+      decoded.state == FrameState::unknown_kind ? ErrorCode::unsupported : ErrorCode::corruption;
+  auto error = base::fail(code, reason(decoded.state));
+  if (decoded.state == FrameState::bad_checksum) {
+    error.mismatch(decoded.expected_checksum, decoded.actual_checksum);
+  }
+  return error;
+}
+
+}  // namespace
+
+SegmentReader::SegmentReader(io::Channel& channel, io::File& file, std::uint64_t nonce)
+    : channel_(channel), file_(file), nonce_(nonce), window_(kWindowBytes), raw_(kMaxRawBytes) {}
+
+// The bytes there, fewer than asked only where the file ends.
+Result<base::Bytes> SegmentReader::fetch(std::uint64_t offset, std::size_t length) {
+  SILT_ASSERT(offset % kBlockBytes == 0);
+  SILT_ASSERT(length <= kWindowBytes);
+  const bool inside = offset >= window_offset_ && offset - window_offset_ <= window_size_ &&
+                      window_size_ - (offset - window_offset_) >= length;
+  if (!inside) {
+    window_size_ = 0;
+    window_offset_ = offset;
+    window_size_ = SILT_TRY(channel_.read_to_end(file_, offset, window_.bytes()));
+  }
+  const base::Bytes rest = window_.bytes()
+                               .first(window_size_)
+                               .subspan(static_cast<std::size_t>(offset - window_offset_));
+  return rest.first(std::min(length, rest.size()));
+}
+
+void SegmentReader::refuse(Frame& frame, FrameCheck check, const Error& why) const {
+  frame.check = check;
+  frame.fault = at_place(why, file_.path(), frame.offset);
+}
+
+Result<Frame> SegmentReader::read(std::uint64_t offset) {
+  Frame frame;
+  frame.offset = offset;
+  base::Bytes bytes = SILT_TRY(fetch(offset, kBlockBytes));
+  if (bytes.size() < kFrameHeaderBytes) {
+    refuse(frame, FrameCheck::absent, base::fail(ErrorCode::corruption, "the file ends here"));
+    return frame;
+  }
+  const auto decoded = decode_frame_header(bytes.first<kFrameHeaderBytes>(), nonce_, offset);
+  if (decoded.state != FrameState::valid) {
+    refuse(frame, is_broken(decoded.state) ? FrameCheck::broken : FrameCheck::absent,
+           why_not(decoded));
+    return frame;
+  }
+  frame.header = decoded.header;
+  frame.extent = frame_extent(frame.header.stored_bytes);
+  // The padding is not looked at, so it may be missing.
+  const std::size_t needed = kFrameHeaderBytes + frame.header.stored_bytes;
+  bytes = SILT_TRY(fetch(offset, static_cast<std::size_t>(frame.extent)));
+  if (bytes.size() < needed) {
+    refuse(frame, FrameCheck::absent,
+           base::fail(ErrorCode::corruption, "the file ends inside a frame")
+               .mismatch(needed, bytes.size()));
+    return frame;
+  }
+  frame.stored = bytes.subspan(kFrameHeaderBytes, frame.header.stored_bytes);
+  check_payload(frame);
+  return frame;
+}
+
+void SegmentReader::check_payload(Frame& frame) {
+  const FrameHeader& header = frame.header;
+  const std::uint32_t actual = frame_payload_checksum(frame.stored, nonce_, frame.offset);
+  if (actual != header.payload_checksum) {
+    return refuse(frame, FrameCheck::absent,
+                  base::fail(ErrorCode::corruption, "the checksum of a frame's payload differs")
+                      .mismatch(header.payload_checksum, actual));
+  }
+  frame.check = FrameCheck::valid;
+  frame.raw = frame.stored;
+  if (header.codec == base::Codec::none) return;
+
+  const auto out = raw_.bytes().first(header.raw_bytes);
+  frame.raw = out;
+  if (auto size = base::decompressed_size(header.codec, frame.stored, header.raw_bytes); !size) {
+    refuse(frame, FrameCheck::broken, size.error());
+  } else if (*size != header.raw_bytes) {
+    refuse(frame, FrameCheck::broken,
+           base::fail(ErrorCode::corruption, "a frame decompresses to another size")
+               .mismatch(header.raw_bytes, *size));
+  } else if (auto done = base::decompress(header.codec, frame.stored, out); !done) {
+    refuse(frame, FrameCheck::broken, done.error());
+  }
+}
+
+Result<std::uint64_t> SegmentReader::size() { return SILT_TRY(file_.info()).size_bytes; }
+
+Result<SegmentReader::Probe> SegmentReader::probe(std::uint64_t offset) {
+  const base::Bytes block = SILT_TRY(fetch(offset, kBlockBytes));
+  Probe result;
+  result.is_zero = std::ranges::all_of(block, [](std::byte byte) { return byte == std::byte{0}; });
+  if (!result.is_zero && block.size() >= kFrameHeaderBytes) {
+    auto decoded = decode_frame_header(block.first<kFrameHeaderBytes>(), nonce_, offset);
+    if (decoded.state == FrameState::valid) result.header = decoded.header;
+  }
+  return result;
+}
+
+}  // namespace siltstone::wal

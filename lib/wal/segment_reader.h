@@ -1,0 +1,71 @@
+// Reads the frames of one segment. Memory is bounded by the largest frame, whatever the file says.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include <siltstone/error.h>
+
+#include "base/bytes.h"
+#include "io/complete.h"
+#include "io/storage.h"
+#include "wal/block_buffer.h"
+#include "wal/wal_format.h"
+
+namespace siltstone::wal {
+
+enum class FrameCheck : std::uint8_t {
+  valid,
+  absent,  ///< No frame, or not all of one. A tear may do this.
+  broken,  ///< The checksums match, but the content breaks the rules. A tear never does this.
+};
+
+/// What stands at one place. The views are good until the next call of the reader.
+struct Frame {
+  FrameCheck check = FrameCheck::absent;
+  std::uint64_t offset = 0;
+  FrameHeader header;          ///< Of a valid one, as all below.
+  std::uint64_t extent = 0;    ///< Bytes to the next frame.
+  base::Bytes stored;          ///< The payload as it lies in the file.
+  base::Bytes raw;             ///< The payload decompressed.
+  std::optional<Error> fault;  ///< Of an invalid one: corruption or unsupported, with the place.
+};
+
+/// Thread-bound, as the channel it borrows.
+class SegmentReader {
+ public:
+  /// `file` is borrowed as well. `nonce` is that of the segment's header.
+  SegmentReader(io::Channel& channel, io::File& file, std::uint64_t nonce);
+
+  /// Reads and checks the frame at a block start. Errors are those of I/O alone.
+  [[nodiscard]] Result<Frame> read(std::uint64_t offset);
+
+  /// What a block can tell without its payload.
+  struct Probe {
+    bool is_zero = true;                ///< Nothing but zeros, or behind the end of the file.
+    std::optional<FrameHeader> header;  ///< If it begins with a valid one.
+  };
+  [[nodiscard]] Result<Probe> probe(std::uint64_t offset);
+
+  /// Size of the file, now.
+  [[nodiscard]] Result<std::uint64_t> size();
+  /// Forgets what was read ahead: the next call sees the file as it is then.
+  void forget() noexcept { window_size_ = 0; }
+
+ private:
+  [[nodiscard]] Result<base::Bytes> fetch(std::uint64_t offset, std::size_t length);
+  void check_payload(Frame& frame);
+  void refuse(Frame& frame, FrameCheck check, const Error& why) const;
+
+  io::Channel& channel_;
+  io::File& file_;
+  const std::uint64_t nonce_;
+
+  BlockBuffer window_;  // bytes [window_offset_, window_offset_ + window_size_) of the file
+  std::uint64_t window_offset_ = 0;
+  std::size_t window_size_ = 0;
+  BlockBuffer raw_;  // the last payload that had to be decompressed
+};
+
+}  // namespace siltstone::wal
