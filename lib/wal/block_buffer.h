@@ -10,13 +10,20 @@
 
 namespace siltstone::wal {
 
-/// Uninitialised bytes. Pages that are never used cost nothing.
+/// Uninitialised bytes.
 class BlockBuffer {
  public:
+  BlockBuffer() = default;
   /// Throws std::bad_alloc.
-  explicit BlockBuffer(std::size_t size)
-      : memory_(static_cast<std::byte*>(::operator new(size, kAlignment))), size_(size) {}
+  explicit BlockBuffer(std::size_t size) { require(size); }
 
+  /// Makes it at least this long, which forgets what is in it if it was not. Throws std::bad_alloc,
+  /// and then nothing has changed.
+  void require(std::size_t size) {
+    if (size <= size_) return;
+    memory_.reset(static_cast<std::byte*>(::operator new(size, kAlignment)));
+    size_ = size;
+  }
   [[nodiscard]] base::MutableBytes bytes() const noexcept { return {memory_.get(), size_}; }
 
  private:
@@ -26,7 +33,7 @@ class BlockBuffer {
   };
 
   std::unique_ptr<std::byte, Free> memory_;
-  std::size_t size_;
+  std::size_t size_ = 0;
 };
 
 }  // namespace siltstone::wal

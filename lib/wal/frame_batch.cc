@@ -7,9 +7,16 @@
 
 namespace siltstone::wal {
 
-FrameBatch::FrameBatch(std::uint64_t nonce, std::uint64_t offset)
-    : nonce_(nonce), buffer_(2 * kMaxFrameBytes), begin_(offset) {
+FrameBatch::FrameBatch(std::uint64_t nonce, std::uint64_t offset, std::size_t capacity)
+    : nonce_(nonce), buffer_(capacity), begin_(offset) {
   SILT_ASSERT(offset % kBlockBytes == 0);
+  SILT_ASSERT(capacity % kBlockBytes == 0);
+}
+
+void FrameBatch::require(std::size_t capacity) {
+  SILT_ASSERT(capacity % kBlockBytes == 0);
+  SILT_ASSERT(used_ == 0);
+  buffer_.require(capacity);
 }
 
 base::MutableBytes FrameBatch::payload() const noexcept {

@@ -12,9 +12,11 @@ namespace siltstone::wal {
 
 class FrameBatch {
  public:
-  /// The first frame goes to `offset` of the segment with this nonce. Holds at least two of the
-  /// largest frames. Throws std::bad_alloc; nothing else here does.
-  FrameBatch(std::uint64_t nonce, std::uint64_t offset);
+  /// The first frame goes to `offset` of the segment with this nonce. Holds `capacity` bytes of
+  /// whole frames. Throws std::bad_alloc.
+  FrameBatch(std::uint64_t nonce, std::uint64_t offset, std::size_t capacity);
+  /// While there are no frames: makes the capacity at least this. Throws std::bad_alloc.
+  void require(std::size_t capacity);
 
   /// Where the payload of the next frame goes: as many bytes as still fit.
   [[nodiscard]] base::MutableBytes payload() const noexcept;

@@ -135,7 +135,7 @@ Result<void> SegmentMaker::copy_last(io::File& file) {
   const Segment& last = found_.chain.back();
   const LogPlace watermark{start_.header.id, kFirstFrameOffset};
   SegmentReader reader(channel_, *last_, last.header.nonce);
-  FrameBatch frames(start_.header.nonce, kFirstFrameOffset);
+  FrameBatch frames(start_.header.nonce, kFirstFrameOffset, kMaxFrameBytes);
   const auto write = [&]() -> Result<void> {
     SILT_TRY(channel_.write_all(file, frames.begin(), frames.bytes()));
     frames.clear();

@@ -11,7 +11,8 @@
 namespace siltstone::wal {
 namespace {
 
-constexpr std::size_t kWindowBytes = 2 * kMaxFrameBytes;
+// Read at once, if the frames are not larger.
+constexpr std::size_t kReadAheadBytes = std::size_t{256} << 10;
 
 bool is_broken(FrameState state) noexcept {
   return state == FrameState::bad_field || state == FrameState::unknown_kind;
@@ -42,17 +43,18 @@ Error why_not(const DecodedFrameHeader& decoded) noexcept {
 }  // namespace
 
 SegmentReader::SegmentReader(io::Channel& channel, io::File& file, std::uint64_t nonce)
-    : channel_(channel), file_(file), nonce_(nonce), window_(kWindowBytes), raw_(kMaxRawBytes) {}
+    : channel_(channel), file_(file), nonce_(nonce), window_(kReadAheadBytes) {}
 
 // The bytes there, fewer than asked only where the file ends.
 Result<base::Bytes> SegmentReader::fetch(std::uint64_t offset, std::size_t length) {
   SILT_ASSERT(offset % kBlockBytes == 0);
-  SILT_ASSERT(length <= kWindowBytes);
+  SILT_ASSERT(length <= kMaxFrameBytes);
   const bool inside = offset >= window_offset_ && offset - window_offset_ <= window_size_ &&
                       window_size_ - (offset - window_offset_) >= length;
   if (!inside) {
     window_size_ = 0;
     window_offset_ = offset;
+    window_.require(length);
     window_size_ = SILT_TRY(channel_.read_to_end(file_, offset, window_.bytes()));
   }
   const base::Bytes rest = window_.bytes()
@@ -108,6 +110,7 @@ void SegmentReader::check_payload(Frame& frame) {
   frame.raw = frame.stored;
   if (header.codec == base::Codec::none) return;
 
+  raw_.require(header.raw_bytes);
   const auto out = raw_.bytes().first(header.raw_bytes);
   frame.raw = out;
   if (auto size = base::decompressed_size(header.codec, frame.stored, header.raw_bytes); !size) {

@@ -62,6 +62,7 @@ class SegmentReader {
   io::File& file_;
   const std::uint64_t nonce_;
 
+  // Both grow with the largest frame that was met.
   BlockBuffer window_;  // bytes [window_offset_, window_offset_ + window_size_) of the file
   std::uint64_t window_offset_ = 0;
   std::size_t window_size_ = 0;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "base/assert.h"
@@ -11,6 +12,10 @@
 
 namespace siltstone::wal {
 namespace {
+
+// What a writer can drain in one write: without asking for memory, and at most.
+constexpr std::size_t kSmallBatchBytes = std::size_t{64} << 10;
+constexpr std::size_t kLargeBatchBytes = 2 * kMaxFrameBytes;
 
 /// Copies bytes [offset, offset + out.size()) of a record, header and entries as one.
 void copy_part(const EncodedRecord& record, std::size_t offset, base::MutableBytes out) noexcept {
@@ -41,14 +46,14 @@ SegmentWriter::SegmentWriter(std::unique_ptr<io::Channel> channel, std::unique_p
       file_(std::move(file)),
       header_(start.header),
       codec_(codec),
-      frames_(start.header.nonce, start.end),
-      compressed_(std::max(base::max_compressed_size(codec, kMaxRawBytes), kBlockBytes)),
+      frames_(start.header.nonce, start.end, kSmallBatchBytes),
       durable_end_(start.end),
       next_(start.next),
       ring_(start.ring) {}
 
 Result<void> SegmentWriter::drain(std::span<const EncodedRecord> records) noexcept {
   if (failure_) return std::unexpected(*failure_);
+  SILT_TRY(take_memory(records));
   begin_drain();
   for (const EncodedRecord& record : records) {
     const bool is_large = record.size() > kMaxRawBytes;
@@ -69,6 +74,22 @@ Result<void> SegmentWriter::mark(bool clean_end) noexcept {
     failure_ = base::fail(ErrorCode::closed, "the log was closed").path(file_->path());
   }
   return outcome;
+}
+
+// Before anything is begun, so that running out of memory changes nothing.
+Result<void> SegmentWriter::take_memory(std::span<const EncodedRecord> records) noexcept {
+  std::size_t total = 0;
+  for (const EncodedRecord& record : records) total += record.size();
+  // Two neighbouring frames hold more than a full one, so this is more than all of them take.
+  const std::size_t frames = 2 * (total / kFrameTargetBytes) + 2;
+  const std::size_t needed = total + frames * (kFrameHeaderBytes + kBlockBytes);
+  try {
+    frames_.require(std::min(needed / kBlockBytes * kBlockBytes, kLargeBatchBytes));
+    compressed_.require(base::max_compressed_size(codec_, std::min(total, kMaxRawBytes)));
+  } catch (const std::bad_alloc&) {
+    return base::fail(ErrorCode::out_of_memory, "memory for the frames of a drain");
+  }
+  return {};
 }
 
 void SegmentWriter::begin_drain() noexcept { progress_ = {next_, ring_, {}}; }
@@ -96,9 +117,10 @@ FrameHeader SegmentWriter::frame_header(FrameKind kind) const noexcept {
 
 Result<void> SegmentWriter::add(const EncodedRecord& record) noexcept {
   FrameHeader& frame = progress_.frame;
-  if (frame.raw_bytes != 0 && frame.raw_bytes + record.size() > kFrameTargetBytes) close_frame();
+  const std::size_t full = std::min(kFrameTargetBytes, frames_.payload().size());
+  if (frame.raw_bytes != 0 && frame.raw_bytes + record.size() > full) close_frame();
   if (frame.raw_bytes == 0) {
-    SILT_TRY(make_room(std::max(record.size(), kFrameTargetBytes)));
+    SILT_TRY(make_room(record.size()));
     frame = frame_header(FrameKind::records);
   }
   const auto copy = frames_.payload().subspan(frame.raw_bytes, record.size());

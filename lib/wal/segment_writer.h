@@ -45,7 +45,7 @@ struct WriterStart {
 /// Thread-bound: one call at a time; each sees what the ones before it did.
 class SegmentWriter {
  public:
-  /// `codec` must be available. Takes all the memory that drains need; throws std::bad_alloc.
+  /// `codec` must be available. Throws std::bad_alloc.
   SegmentWriter(std::unique_ptr<io::Channel> channel, std::unique_ptr<io::File> file,
                 const WriterStart& start, base::Codec codec);
   SegmentWriter(const SegmentWriter&) = delete;
@@ -55,7 +55,8 @@ class SegmentWriter {
   /// Writes one group, in this order, and returns when it is durable. The first record's place must
   /// be ring(), each further one's that of the one before plus its size(), and sequences must rise
   /// from next(). The entries stay the caller's and must not change during the call.
-  /// Errors: no_space, io; corruption when a record does not match its checksum.
+  /// Errors: no_space, io; corruption when a record does not match its checksum; out_of_memory,
+  /// which alone leaves the writer alive, since nothing was begun.
   [[nodiscard]] Result<void> drain(std::span<const EncodedRecord> records) noexcept;
 
   /// Writes a frame without records, durably, which tells that everything before it is durable, so
@@ -79,6 +80,7 @@ class SegmentWriter {
     FrameHeader frame;  // kind none when no frame is open
   };
 
+  [[nodiscard]] Result<void> take_memory(std::span<const EncodedRecord> records) noexcept;
   [[nodiscard]] Result<void> add(const EncodedRecord& record) noexcept;
   [[nodiscard]] Result<void> add_large(const EncodedRecord& record) noexcept;
   [[nodiscard]] Result<void> make_room(std::size_t payload_bytes) noexcept;
@@ -96,7 +98,7 @@ class SegmentWriter {
   const base::Codec codec_;
 
   FrameBatch frames_;
-  const BlockBuffer compressed_;
+  BlockBuffer compressed_;
   std::uint64_t durable_end_;
   base::Sequence next_;
   RingPlace ring_;

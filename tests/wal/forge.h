@@ -57,7 +57,7 @@ class Forge {
   }
   /// A frame with this payload, as it is stored.
   Forge& frame(const FrameHeader& header, base::Bytes stored = {}) {
-    FrameBatch batch(header_.nonce, bytes_.size());
+    FrameBatch batch(header_.nonce, bytes_.size(), kMaxFrameBytes);
     std::ranges::copy(stored, batch.payload().begin());
     batch.seal(header);
     bytes_.insert(bytes_.end(), batch.bytes().begin(), batch.bytes().end());

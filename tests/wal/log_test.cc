@@ -1,4 +1,5 @@
-// Opening the log: what was drained is there again, from one open to the next; errors change nothing.
+// Opening the log: what was drained is there again, from one open to the next; an error changes
+// nothing.
 #include "wal/log.h"
 
 #include <cerrno>
