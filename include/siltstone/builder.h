@@ -1,6 +1,7 @@
 // How a store is opened: every option with its default, and one call that checks them all.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -39,8 +40,7 @@ class SILT_EXPORT Builder {
   std::string dir_;
   bool create_if_missing_ = true;
   bool read_only_ = false;
-  bool compression_chosen_ = false;
-  Compression compression_ = Compression::none;
+  std::optional<Compression> compression_;
   RecoveryMode recovery_ = RecoveryMode::strict;
 };
 

@@ -75,9 +75,9 @@ class SILT_EXPORT Db {
 
  private:
   friend struct db::Access;
-  explicit Db(std::shared_ptr<db::Engine> engine) noexcept;
+  explicit Db(std::unique_ptr<db::Engine> engine) noexcept;
 
-  std::shared_ptr<db::Engine> engine_;
+  std::unique_ptr<db::Engine> engine_;  // null once moved from
 };
 
 }  // namespace siltstone

@@ -22,6 +22,7 @@ class Value {
   /// A copy of the bytes.
   [[nodiscard]] std::string to_string() const { return bytes_; }
 
+  friend bool operator==(const Value&, const Value&) = default;
   friend bool operator==(const Value& value, std::string_view other) noexcept {
     return value.view() == other;
   }

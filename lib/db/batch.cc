@@ -1,0 +1,49 @@
+// A batch is its own encoding: what is added is stored as the log will store it.
+#include <siltstone/batch.h>
+
+#include "base/error.h"
+#include "db/guard.h"
+#include "wal/record.h"
+
+namespace siltstone {
+namespace {
+
+Result<void> append(std::string& encoded, wal::EntryKind kind, std::string_view key,
+                    std::string_view value) {
+  if (key.size() > kMaxKeyBytes) {
+    return base::fail(ErrorCode::invalid_argument, "the key is longer than 65535 bytes");
+  }
+  if (value.size() > kMaxValueBytes) {
+    return base::fail(ErrorCode::invalid_argument, "the value is longer than 64 MiB");
+  }
+  if (encoded.size() + wal::entry_bytes(kind, key.size(), value.size()) > kMaxBatchBytes) {
+    return base::fail(ErrorCode::invalid_argument, "the batch would be larger than 256 MiB");
+  }
+  wal::append_entry(encoded, kind, key, value);
+  return {};
+}
+
+}  // namespace
+
+Result<void> Batch::put(std::string_view key, std::string_view value) noexcept {
+  return db::guarded([&]() -> Result<void> {
+    auto added = append(encoded_, wal::EntryKind::value, key, value);
+    if (added) ++count_;
+    return added;
+  });
+}
+
+Result<void> Batch::erase(std::string_view key) noexcept {
+  return db::guarded([&]() -> Result<void> {
+    auto added = append(encoded_, wal::EntryKind::erase, key, {});
+    if (added) ++count_;
+    return added;
+  });
+}
+
+void Batch::clear() noexcept {
+  encoded_.clear();
+  count_ = 0;
+}
+
+}  // namespace siltstone

@@ -1,0 +1,88 @@
+// Forwards only: each call finds its part of the engine, and turns lack of memory into an error.
+#include <siltstone/db.h>
+
+#include <utility>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "db/access.h"
+#include "db/db_iterator.h"
+#include "db/guard.h"
+#include "db/open.h"
+#include "db/recovery.h"
+
+namespace siltstone {
+
+Builder Db::builder(std::string_view dir) { return Builder(dir); }
+
+Db::Db(std::unique_ptr<db::Engine> engine) noexcept : engine_(std::move(engine)) {}
+Db::Db(Db&& other) noexcept = default;
+Db& Db::operator=(Db&& other) noexcept = default;
+Db::~Db() = default;
+
+Result<Commit> Db::put(std::string_view key, std::string_view value) noexcept {
+  return db::guarded([&]() -> Result<Commit> {
+    Batch batch;
+    SILT_TRY(batch.put(key, value));
+    return put_batch(batch);
+  });
+}
+
+Result<Commit> Db::erase(std::string_view key) noexcept {
+  return db::guarded([&]() -> Result<Commit> {
+    Batch batch;
+    SILT_TRY(batch.erase(key));
+    return put_batch(batch);
+  });
+}
+
+Result<Commit> Db::put_batch(const Batch& batch) noexcept {
+  return db::guarded([&]() -> Result<Commit> {
+    if (engine_ == nullptr) return std::unexpected(db::closed_error());
+    db::CommitPath& commits = *SILT_TRY(engine_->commits());
+    if (batch.empty()) return Commit{engine_->reads()->visible().value()};
+    auto staged = SILT_TRY(db::stage(batch.encoded()));
+    return Commit{SILT_TRY(commits.commit(batch.encoded(), std::move(staged))).value()};
+  });
+}
+
+Result<std::optional<Value>> Db::get(std::string_view key) noexcept {
+  return db::guarded([&]() -> Result<std::optional<Value>> {
+    if (engine_ == nullptr) return std::unexpected(db::closed_error());
+    return engine_->reads()->get(key);
+  });
+}
+
+Iterator Db::iterate(const IterateOptions& options) noexcept {
+  try {
+    auto reads = engine_ != nullptr ? engine_->reads() : db::closed_reads();
+    return Iterator(std::make_unique<db::DbIterator>(std::move(reads), options));
+  } catch (const std::bad_alloc&) {
+    return Iterator(nullptr);
+  }
+}
+
+Result<void> Db::flush() noexcept {
+  return db::guarded([&]() -> Result<void> {
+    if (engine_ == nullptr) return std::unexpected(db::closed_error());
+    return SILT_TRY(engine_->commits())->flush();
+  });
+}
+
+Result<void> Db::close() noexcept {
+  return db::guarded([&]() -> Result<void> {
+    if (engine_ == nullptr) return {};
+    return engine_->close();
+  });
+}
+
+namespace db {
+
+Result<Db> Access::open(const Settings& settings, const io::Environment& environment) noexcept {
+  return guarded([&]() -> Result<Db> {
+    return Db(std::make_unique<Engine>(SILT_TRY(db::open(settings, environment))));
+  });
+}
+
+}  // namespace db
+}  // namespace siltstone

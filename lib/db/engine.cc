@@ -1,0 +1,36 @@
+// Order of the end: no more calls, the mark of a clean end, the files, and last the lock.
+#include "db/engine.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "db/guard.h"
+
+namespace siltstone::db {
+
+Engine::Engine(Parts parts) noexcept : parts_(std::move(parts)) {}
+
+Engine::~Engine() {
+  // Nobody is left to hear of it; whoever wants to know calls close().
+  static_cast<void>(guarded([this] { return close(); }));
+}
+
+Result<CommitPath*> Engine::commits() noexcept {
+  if (parts_.reads->is_closed()) return std::unexpected(closed_error());
+  if (parts_.commits == nullptr) {
+    return base::fail(ErrorCode::read_only, "the store was opened to be read only");
+  }
+  return parts_.commits.get();
+}
+
+Result<void> Engine::close() {
+  if (parts_.reads->is_closed()) return {};
+  parts_.reads->close();
+  Result<void> ended;
+  if (parts_.commits != nullptr) ended = parts_.commits->close();
+  parts_.commits.reset();
+  parts_.lock.reset();
+  return ended;
+}
+
+}  // namespace siltstone::db

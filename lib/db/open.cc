@@ -1,0 +1,110 @@
+// The steps of open.h, one function each.
+#include "db/open.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "db/recovery.h"
+#include "wal/log.h"
+
+namespace siltstone::db {
+namespace {
+
+/// What a directory holds, by its names alone.
+enum class Content : std::uint8_t {
+  store,    ///< Log segments: what they are worth, the log tells.
+  room,     ///< Nothing, or what an unfinished creation left.
+  foreign,  ///< Something else.
+};
+
+bool is_number(std::string_view name) noexcept {
+  return !name.empty() && std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+bool is_unfinished_slot(std::string_view name) noexcept {
+  return name.ends_with(".new") && is_number(name.substr(0, name.size() - 4));
+}
+
+Result<Content> survey(io::Directory& dir) {
+  const auto names = SILT_TRY(dir.list());
+  const bool only_ours =
+      std::ranges::all_of(names, [](std::string_view n) { return n == kLockName || n == "wal"; });
+  if (std::ranges::find(names, "wal") == names.end()) {
+    return only_ours ? Content::room : Content::foreign;
+  }
+  const auto wal = SILT_TRY(dir.open_directory("wal"));
+  const auto slots = SILT_TRY(wal->list());
+  if (std::ranges::any_of(slots, is_number)) return Content::store;
+  return only_ours && std::ranges::all_of(slots, is_unfinished_slot) ? Content::room
+                                                                     : Content::foreign;
+}
+
+Result<std::unique_ptr<io::Directory>> open_directory(const Settings& settings,
+                                                      io::Storage& storage) {
+  auto dir = storage.open_directory(settings.dir);
+  if (!dir && io::is_not_found(dir.error()) && settings.create_if_missing && !settings.read_only) {
+    // Somebody else may be quicker to make it: what counts is that it is there.
+    const auto made = storage.make_directory(settings.dir);
+    if (!made && made.error().os_error() != EEXIST) return std::unexpected(made.error());
+    dir = storage.open_directory(settings.dir);
+  }
+  if (!dir && dir.error().os_error() == ENOTDIR) {
+    return base::ErrorBuilder(ErrorCode::invalid_argument,
+                              "the path of a store must be a directory", ENOTDIR)
+        .path(settings.dir);
+  }
+  return dir;
+}
+
+Result<void> check_content(Content content, const Settings& settings) {
+  if (content == Content::foreign) {
+    return base::fail(ErrorCode::invalid_argument, "the directory is not empty, and holds no store")
+        .path(settings.dir);
+  }
+  if (content == Content::room && (settings.read_only || !settings.create_if_missing)) {
+    return base::fail(ErrorCode::invalid_argument, "the directory holds no store")
+        .path(settings.dir);
+  }
+  return {};
+}
+
+Result<Parts> open_to_read(const Settings& settings, io::Storage& storage, io::Directory& dir) {
+  Parts parts;
+  parts.reads = std::make_shared<ReadPath>();
+  MemtableSink sink(*parts.reads);
+  parts.recovered = SILT_TRY(wal::read_log(storage, dir, settings.recovery, sink));
+  return parts;
+}
+
+Result<Parts> open_to_write(const Settings& settings, const io::Environment& environment,
+                            io::Directory& dir, bool create) {
+  Parts parts;
+  parts.lock = SILT_TRY(StoreLock::take(*environment.storage, dir));
+  parts.reads = std::make_shared<ReadPath>();
+  MemtableSink sink(*parts.reads);
+  const wal::LogOptions options{
+      .compression = settings.compression, .recovery = settings.recovery, .create = create};
+  auto log = SILT_TRY(wal::open_log(environment, dir, options, sink));
+  // Sequences that were given up with a damaged end are never used again.
+  parts.reads->publish(base::Sequence(log.writer->next().value() - 1));
+  parts.recovered = std::move(log.recovered);
+  parts.commits =
+      std::make_unique<CommitPath>(std::move(log.writer), *parts.reads, *environment.parker);
+  return parts;
+}
+
+}  // namespace
+
+Result<Parts> open(const Settings& settings, const io::Environment& environment) {
+  const auto dir = SILT_TRY(open_directory(settings, *environment.storage));
+  const Content content = SILT_TRY(survey(*dir));
+  SILT_TRY(check_content(content, settings));
+  if (settings.read_only) return open_to_read(settings, *environment.storage, *dir);
+  return open_to_write(settings, environment, *dir, content == Content::room);
+}
+
+}  // namespace siltstone::db

@@ -1,0 +1,30 @@
+// Point reads: copy what the memtable has at the visible sequence.
+#include "db/read_path.h"
+
+#include <string>
+
+#include "base/assert.h"
+
+namespace siltstone::db {
+
+Error closed_error() noexcept { return Error(ErrorCode::closed, "the store was closed"); }
+
+std::shared_ptr<const ReadPath> closed_reads() {
+  auto reads = std::make_shared<ReadPath>();
+  reads->close();
+  return reads;
+}
+
+void ReadPath::publish(base::Sequence sequence) noexcept {
+  SILT_ASSERT(sequence >= visible());
+  visible_.store(sequence.value(), std::memory_order_release);
+}
+
+Result<std::optional<Value>> ReadPath::get(std::string_view key) const {
+  if (is_closed()) return std::unexpected(closed_error());
+  const auto found = memtable_.get(key, visible());
+  if (!found) return std::nullopt;
+  return Value(std::string(*found));
+}
+
+}  // namespace siltstone::db

@@ -1,0 +1,36 @@
+// Records arrive checked and in commit order; each becomes a staged write, linked at its sequences.
+#include "db/recovery.h"
+
+#include <utility>
+
+#include "base/assert.h"
+#include "base/try.h"
+#include "wal/record.h"
+
+namespace siltstone::db {
+
+Result<memtable::Memtable::Staged> stage(std::string_view entries) {
+  memtable::Memtable::Staged staged;
+  wal::EntryReader reader(entries);
+  for (wal::Entry entry; reader.next(entry);) {
+    switch (entry.kind) {
+      case wal::EntryKind::value: staged.put(entry.key, entry.value); break;
+      case wal::EntryKind::erase: staged.erase(entry.key); break;
+      default:
+        return base::fail(ErrorCode::unsupported, "an entry of a kind that is never written");
+    }
+  }
+  SILT_CHECK(reader.fault().what == nullptr);
+  return staged;
+}
+
+Result<void> MemtableSink::record(const wal::Record& record) {
+  auto staged = SILT_TRY(stage(record.entries));
+  SILT_CHECK(staged.count() == record.count);
+  SILT_CHECK(record.first > reads_.visible());
+  reads_.memtable().link(std::move(staged), record.first);
+  reads_.publish(record.last());
+  return {};
+}
+
+}  // namespace siltstone::db

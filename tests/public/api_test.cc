@@ -1,0 +1,357 @@
+// Every call of the public API, as its headers describe it, on real files.
+#include <siltstone/db.h>
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/temp_dir.h"
+
+using namespace siltstone;
+using namespace std::string_view_literals;
+using support::TempDir;
+
+namespace {
+
+Db open(const std::string& dir) {
+  auto db = Db::builder(dir).build();
+  if (!db) FAIL(db.error().to_string());
+  return std::move(*db);
+}
+
+std::string get_or(Db& db, std::string_view key, std::string_view otherwise) {
+  auto value = db.get(key);
+  if (!value) FAIL(value.error().to_string());
+  return std::string(*value ? (**value).view() : otherwise);
+}
+
+using State = std::map<std::string, std::string>;
+
+State walk(Db& db, const IterateOptions& bounds = {}) {
+  State seen;
+  std::string last;
+  auto it = db.iterate(bounds);
+  for (; it.valid(); it.next()) {
+    CHECK((seen.empty() || last < it.key()));
+    last = it.key();
+    seen.emplace(it.key(), it.value());
+  }
+  CHECK(it.status().has_value());
+  return seen;
+}
+
+}  // namespace
+
+TEST_CASE("db: the example of the manual") {
+  const TempDir tmp;
+  auto db = Db::builder(tmp / "data").build();
+  REQUIRE(db);
+  REQUIRE(db->put("k", "v"));
+  auto value = db->get("k");
+  REQUIRE(value);
+  REQUIRE(*value);
+  CHECK(**value == "v");
+  REQUIRE(db->close());
+}
+
+TEST_CASE("db: absence is not an error, and an erased key is absent") {
+  const TempDir tmp;
+  Db db = open(tmp / "data");
+  CHECK(db.get("k").value() == std::nullopt);
+  REQUIRE(db.erase("k"));
+  REQUIRE(db.put("k", "v"));
+  REQUIRE(db.erase("k"));
+  CHECK(db.get("k").value() == std::nullopt);
+}
+
+TEST_CASE("db: sequences count every operation of every write") {
+  const TempDir tmp;
+  Db db = open(tmp / "data");
+  CHECK(db.put("a", "1")->seq == 1);
+  CHECK(db.erase("b")->seq == 2);
+  Batch batch;
+  REQUIRE(batch.put("c", "3"));
+  REQUIRE(batch.put("d", "4"));
+  CHECK(db.put_batch(batch)->seq == 4);
+  batch.clear();
+  CHECK(db.put_batch(batch)->seq == 4);
+  CHECK(db.put("e", "5")->seq == 5);
+}
+
+TEST_CASE("lsn_monotonic_reopen") {
+  const TempDir tmp;
+  std::uint64_t last = 0;
+  for (int round = 0; round < 4; ++round) {
+    Db db = open(tmp / "data");
+    for (int i = 0; i < 3; ++i) {
+      const auto commit = db.put("k", std::to_string(i));
+      REQUIRE(commit);
+      CHECK(commit->seq > last);
+      last = commit->seq;
+    }
+  }
+}
+
+TEST_CASE("db: everything is there after a reopen, closed or dropped") {
+  const TempDir tmp;
+  State expected;
+  for (int round = 0; round < 4; ++round) {
+    Db db = open(tmp / "data");
+    CHECK(walk(db) == expected);
+    for (int i = 0; i < 10; ++i) {
+      const std::string key = std::to_string(i * (round + 1));
+      expected[key] = std::string(static_cast<std::size_t>(i) * 100, 'x') + std::to_string(round);
+      REQUIRE(db.put(key, expected[key]));
+    }
+    REQUIRE(db.erase("0"));
+    expected.erase("0");
+    if (round % 2 == 0) REQUIRE(db.close());
+  }
+}
+
+TEST_CASE("close_flushes") {
+  const TempDir tmp;
+  Db db = open(tmp / "data");
+  REQUIRE(db.put("k", "v"));
+  REQUIRE(db.flush());
+  REQUIRE(db.put("l", "w"));
+  REQUIRE(db.close());
+  Db again = open(tmp / "data");
+  CHECK(get_or(again, "k", "none") == "v");
+  CHECK(get_or(again, "l", "none") == "w");
+}
+
+TEST_CASE("batch: in order, the last one of a key wins, and it can be used again") {
+  const TempDir tmp;
+  Batch batch;
+  REQUIRE(batch.put("k", "first"));
+  REQUIRE(batch.erase("k"));
+  REQUIRE(batch.put("k", "last"));
+  REQUIRE(batch.put("gone", "x"));
+  REQUIRE(batch.erase("gone"));
+  CHECK(batch.count() == 5);
+  CHECK(!batch.empty());
+  Db db = open(tmp / "data");
+  REQUIRE(db.put_batch(batch));
+  CHECK(walk(db) == State{{"k", "last"}});
+  batch.clear();
+  CHECK(batch.empty());
+  CHECK(batch.bytes() == 0);
+  REQUIRE(batch.put("m", "n"));
+  REQUIRE(db.put_batch(batch));
+  CHECK(walk(db) == State{{"k", "last"}, {"m", "n"}});
+}
+
+TEST_CASE("limits: the empty key, zero bytes, and exactly the longest key are fine") {
+  const TempDir tmp;
+  const std::string longest(kMaxKeyBytes, 'k');
+  {
+    Db db = open(tmp / "data");
+    REQUIRE(db.put("", "empty"));
+    REQUIRE(db.put("\0"sv, ""));
+    REQUIRE(db.put("\0\0"sv, "\0"sv));
+    REQUIRE(db.put(longest, "long"));
+  }
+  Db db = open(tmp / "data");
+  const State expected = {{"", "empty"},
+                          {std::string(1, '\0'), ""},
+                          {std::string(2, '\0'), std::string(1, '\0')},
+                          {longest, "long"}};
+  CHECK(walk(db) == expected);
+}
+
+TEST_CASE("limits: a key or value that is too long is refused, and nothing is changed") {
+  const TempDir tmp;
+  Db db = open(tmp / "data");
+  const std::string key(kMaxKeyBytes + 1, 'k');
+  const std::string value(kMaxValueBytes + 1, 'v');
+  for (const auto& refused : {db.put(key, "v"), db.erase(key), db.put("k", value)}) {
+    REQUIRE(!refused);
+    CHECK(refused.error().code() == ErrorCode::invalid_argument);
+  }
+  Batch batch;
+  CHECK(batch.put(key, "").error().message() == "the key is longer than 65535 bytes");
+  CHECK(batch.put("", value).error().message() == "the value is longer than 64 MiB");
+  CHECK(batch.empty());
+  CHECK(batch.bytes() == 0);
+  CHECK(walk(db).empty());
+  CHECK(db.put("k", "v")->seq == 1);
+  CHECK(db.get(key).value() == std::nullopt);
+}
+
+TEST_CASE("limits: a batch ends at 256 MiB, and stays usable") {
+  const std::string value(kMaxValueBytes, 'v');
+  Batch batch;
+  for (int i = 0; i < 3; ++i) REQUIRE(batch.put("k", value));
+  const auto refused = batch.put("k", value);
+  REQUIRE(!refused);
+  CHECK(refused.error().message() == "the batch would be larger than 256 MiB");
+  CHECK(batch.count() == 3);
+  CHECK(batch.put("k", "small"));
+}
+
+TEST_CASE("iterate: bounds and seeking") {
+  const TempDir tmp;
+  Db db = open(tmp / "data");
+  for (const auto* key : {"a", "user", "user/1", "user/2", "user/3", "user0", "z"}) {
+    REQUIRE(db.put(key, key));
+  }
+  const auto keys = [&](const IterateOptions& bounds) {
+    std::string text;
+    for (const auto& [key, value] : walk(db, bounds)) text += key + " ";
+    return text;
+  };
+  CHECK(keys({}) == "a user user/1 user/2 user/3 user0 z ");
+  CHECK(keys({.prefix = "user/"}) == "user/1 user/2 user/3 ");
+  CHECK(keys({.prefix = "user/", .from = "user/2"}) == "user/2 user/3 ");
+  CHECK(keys({.prefix = "user/", .from = "a", .to = "user/3"}) == "user/1 user/2 ");
+  CHECK(keys({.from = "user/2", .to = "user0"}) == "user/2 user/3 ");
+  CHECK(keys({.from = "zz"}) == "");
+  CHECK(keys({.from = "b", .to = "a"}) == "");
+  CHECK(keys({.prefix = "none"}) == "");
+
+  auto it = db.iterate({.prefix = "user/", .to = "user/3"});
+  it.seek("user/2");
+  REQUIRE(it.valid());
+  CHECK(it.value() == "user/2");
+  it.seek("a");
+  REQUIRE(it.valid());
+  CHECK(it.key() == "user/1");
+  it.seek("user/22");
+  CHECK(!it.valid());
+  CHECK(it.status());
+  it.next();
+  CHECK(!it.valid());
+  it.seek("");
+  CHECK(it.valid());
+}
+
+TEST_CASE("iterate: it sees one moment, whatever is written meanwhile") {
+  const TempDir tmp;
+  Db db = open(tmp / "data");
+  for (const auto* key : {"a", "c", "e"}) REQUIRE(db.put(key, "old"));
+  auto it = db.iterate();
+  REQUIRE(db.put("b", "new"));
+  REQUIRE(db.put("c", "new"));
+  REQUIRE(db.erase("e"));
+  State seen;
+  for (; it.valid(); it.next()) seen.emplace(it.key(), it.value());
+  CHECK(seen == State{{"a", "old"}, {"c", "old"}, {"e", "old"}});
+  CHECK(walk(db) == State{{"a", "old"}, {"b", "new"}, {"c", "new"}});
+}
+
+TEST_CASE("close: calls after it answer closed; it may be called again") {
+  const TempDir tmp;
+  Db db = open(tmp / "data");
+  REQUIRE(db.put("k", "v"));
+  auto kept = db.get("k");
+  auto it = db.iterate();
+  REQUIRE(it.valid());
+  REQUIRE(db.close());
+  CHECK(db.close());
+  CHECK(db.put("k", "w").error().code() == ErrorCode::closed);
+  CHECK(db.erase("k").error().code() == ErrorCode::closed);
+  CHECK(db.put_batch({}).error().code() == ErrorCode::closed);
+  CHECK(db.get("k").error().code() == ErrorCode::closed);
+  CHECK(db.flush().error().code() == ErrorCode::closed);
+  CHECK(db.iterate().status().error().code() == ErrorCode::closed);
+  CHECK(!it.valid());
+  it.next();
+  it.seek("k");
+  CHECK(!it.valid());
+  CHECK(it.status().error().code() == ErrorCode::closed);
+  CHECK(**kept == "v");
+}
+
+TEST_CASE("close: an iterator and a value may outlive their store") {
+  const TempDir tmp;
+  std::optional<Value> value;
+  auto it = [&] {
+    Db db = open(tmp / "data");
+    REQUIRE(db.put("k", "v"));
+    value = *db.get("k");
+    return db.iterate();
+  }();
+  CHECK(!it.valid());
+  CHECK(it.status().error().code() == ErrorCode::closed);
+  CHECK(value == std::optional<Value>("v"));
+}
+
+TEST_CASE("db: moving hands the store on; what was moved from is closed") {
+  const TempDir tmp;
+  Db first = open(tmp / "one");
+  REQUIRE(first.put("k", "1"));
+  Db second = std::move(first);
+  CHECK(get_or(second, "k", "none") == "1");
+  CHECK(first.get("k").error().code() == ErrorCode::closed);
+  CHECK(first.put("k", "v").error().code() == ErrorCode::closed);
+  CHECK(first.flush().error().code() == ErrorCode::closed);
+  CHECK(first.close());
+  CHECK(first.iterate().status().error().code() == ErrorCode::closed);
+  second = open(tmp / "two");
+  Db again = open(tmp / "one");
+  CHECK(get_or(again, "k", "none") == "1");
+}
+
+TEST_CASE("no_lost_update_race") {
+  constexpr int kThreads = 4;
+  constexpr int kWrites = 50;
+  const TempDir tmp;
+  State expected;
+  {
+    Db db = open(tmp / "data");
+    std::vector<std::thread> writers;
+    for (int t = 0; t < kThreads; ++t) {
+      writers.emplace_back([&db, t] {
+        for (int i = 0; i < kWrites; ++i) {
+          const std::string key = std::to_string(t) + "/" + std::to_string(i);
+          // Durable and visible to its writer as soon as the call returns.
+          if (!db.put(key, "x") || db.get(key).value() == std::nullopt) return;
+          if (!db.put("last/" + std::to_string(t), std::to_string(i))) return;
+        }
+      });
+    }
+    for (auto& writer : writers) writer.join();
+    for (int t = 0; t < kThreads; ++t) {
+      for (int i = 0; i < kWrites; ++i) {
+        expected[std::to_string(t) + "/" + std::to_string(i)] = "x";
+      }
+      expected["last/" + std::to_string(t)] = std::to_string(kWrites - 1);
+    }
+    CHECK(walk(db) == expected);
+  }
+  Db db = open(tmp / "data");
+  CHECK(walk(db) == expected);
+}
+
+TEST_CASE("read only: sees what was committed when it was opened, and writes nothing") {
+  const TempDir tmp;
+  Db db = open(tmp / "data");
+  REQUIRE(db.put("k", "v"));
+  auto reader = Db::builder(tmp / "data").read_only(true).build();
+  REQUIRE(reader);
+  REQUIRE(db.put("l", "w"));
+  CHECK(walk(*reader) == State{{"k", "v"}});
+  CHECK(reader->put("k", "x").error().code() == ErrorCode::read_only);
+  CHECK(reader->erase("k").error().code() == ErrorCode::read_only);
+  CHECK(reader->put_batch({}).error().code() == ErrorCode::read_only);
+  CHECK(reader->flush().error().code() == ErrorCode::read_only);
+  REQUIRE(reader->close());
+  CHECK(reader->get("k").error().code() == ErrorCode::closed);
+  CHECK(walk(db).size() == 2);
+}
+
+TEST_CASE("builder: it can be copied and used again") {
+  const TempDir tmp;
+  Builder builder = Db::builder(tmp / "data").recovery(RecoveryMode::truncate);
+  const Builder copy = builder.compression(Compression::none);
+  {
+    REQUIRE(copy.build());
+  }
+  CHECK(builder.create_if_missing(false).build());
+}
