@@ -1,0 +1,81 @@
+// Weights and sizes. Opens cost most: each reads the whole log.
+#include "model/actions.h"
+
+#include "model/value_code.h"
+
+namespace siltstone::model {
+namespace {
+
+constexpr struct {
+  Action action;
+  std::uint64_t weight;
+} kWeights[] = {
+    {Action::put, 400},   {Action::erase, 100},     {Action::batch, 120},
+    {Action::get, 180},   {Action::scan, 60},       {Action::hold_iterator, 60},
+    {Action::flush, 30},  {Action::open_second, 4}, {Action::open_read_only, 3},
+    {Action::clients, 8}, {Action::reopen, 4},      {Action::crash, 4},
+    {Action::kill, 2},    {Action::cut_power, 5},   {Action::fault, 5},
+};
+
+}  // namespace
+
+Mix::Mix(support::Rng& rng, bool with_clients) {
+  weights_.fill(0);
+  for (const auto& [action, weight] : kWeights) {
+    const bool left_out = action != Action::put && rng.below(5) == 0;
+    if (left_out || (action == Action::clients && !with_clients)) continue;
+    weights_[static_cast<std::size_t>(action)] = weight;
+    total_ += weight;
+  }
+}
+
+Action Mix::draw(support::Rng& rng) const {
+  std::uint64_t at = rng.below(total_);
+  std::size_t action = 0;
+  while (at >= weights_[action]) at -= weights_[action++];
+  return static_cast<Action>(action);
+}
+
+Writes::Writes(support::Rng& rng)
+    : keys_(rng.between(2, 60)), longest_(rng.coin() ? 200 : rng.between(100, 6000)) {}
+
+std::string Writes::key_number(std::uint64_t number) {
+  // The empty key, and keys that begin each other and hold zero bytes.
+  if (number == 0) return {};
+  return std::string(number % 3, '\0') + "k" + std::to_string(number / 3);
+}
+
+std::string Writes::key(support::Rng& rng) const { return key_number(rng.below(keys_)); }
+
+std::string Writes::value(std::string_view key, support::Rng& rng) {
+  ++written_;
+  if (rng.below(20) == 0) return {};
+  const std::uint64_t length =
+      rng.below(100) == 0 ? rng.between(10'000, 60'000) : rng.between(kProofBytes, longest_);
+  return make_value(key, written_, length, rng);
+}
+
+Write Writes::put(support::Rng& rng) {
+  std::string name = key(rng);
+  std::string content = value(name, rng);
+  Write write;
+  write.push_back({std::move(name), std::move(content)});
+  return write;
+}
+
+Write Writes::erase(support::Rng& rng) {
+  Write write;
+  write.push_back({key(rng), std::nullopt});
+  return write;
+}
+
+Write Writes::batch(support::Rng& rng) {
+  Write write;
+  for (std::uint64_t i = rng.between(1, 12); i != 0; --i) {
+    Write one = rng.below(4) == 0 ? erase(rng) : put(rng);
+    write.push_back(std::move(one.front()));
+  }
+  return write;
+}
+
+}  // namespace siltstone::model

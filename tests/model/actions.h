@@ -1,0 +1,64 @@
+// What a run may do next, and how often: the mix is drawn from the seed, with some actions left out
+// altogether, since a bug may need many of one thing and none of another.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "model/oracle.h"
+#include "support/rng.h"
+
+namespace siltstone::model {
+
+enum class Action : std::uint8_t {
+  put,
+  erase,
+  batch,
+  get,
+  scan,
+  hold_iterator,  ///< Take one, or go on with one that was taken long ago.
+  flush,
+  open_second,     ///< Must find the store busy.
+  open_read_only,  ///< Beside the writer.
+  clients,         ///< Several threads at once.
+  reopen,
+  crash,      ///< Between two operations.
+  kill,       ///< The process, not the machine.
+  cut_power,  ///< At some operation of the disk soon.
+  fault,      ///< Some call of the storage soon, once or from then on.
+};
+
+/// Draws actions with fixed chances.
+class Mix {
+ public:
+  Mix(support::Rng& rng, bool with_clients);
+  [[nodiscard]] Action draw(support::Rng& rng) const;
+
+ private:
+  static constexpr std::size_t kActions = static_cast<std::size_t>(Action::fault) + 1;
+  std::array<std::uint64_t, kActions> weights_;
+  std::uint64_t total_ = 0;
+};
+
+/// Draws keys and writes: few keys, so that they meet often.
+class Writes {
+ public:
+  explicit Writes(support::Rng& rng);
+  [[nodiscard]] std::string key(support::Rng& rng) const;
+  /// One operation, or as many as `operations` says, with values that are numbered.
+  [[nodiscard]] Write put(support::Rng& rng);
+  [[nodiscard]] Write erase(support::Rng& rng);
+  [[nodiscard]] Write batch(support::Rng& rng);
+  /// Every key that key() can draw.
+  [[nodiscard]] std::uint64_t key_count() const noexcept { return keys_; }
+  [[nodiscard]] static std::string key_number(std::uint64_t number);
+
+ private:
+  [[nodiscard]] std::string value(std::string_view key, support::Rng& rng);
+
+  std::uint64_t keys_;
+  std::uint64_t longest_;  // most values are at most so long
+  std::uint64_t written_ = 0;
+};
+
+}  // namespace siltstone::model

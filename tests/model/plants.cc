@@ -1,0 +1,208 @@
+// The lying storage wraps queues and directories; files are those of the storage beneath.
+#include "model/plants.h"
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/coding.h"
+#include "base/crc32c.h"
+#include "wal/record.h"
+#include "wal/wal_format.h"
+
+namespace siltstone::model {
+namespace {
+
+constexpr std::pair<std::string_view, Plant> kNames[] = {
+    {"none", Plant::none},
+    {"skip_sync", Plant::skip_sync},
+    {"skip_directory_sync", Plant::skip_directory_sync},
+    {"ignore_write_error", Plant::ignore_write_error},
+    {"accept_torn_frame", Plant::accept_torn_frame},
+};
+
+class LyingQueue final : public io::Queue {
+ public:
+  LyingQueue(std::unique_ptr<io::Queue> inner, Plant plant)
+      : inner_(std::move(inner)), plant_(plant) {}
+
+  [[nodiscard]] std::size_t capacity() const noexcept override { return inner_->capacity(); }
+
+  [[nodiscard]] std::int64_t submit(std::span<io::Request* const> batch) override {
+    if (plant_ != Plant::skip_sync) return inner_->submit(batch);
+    for (io::Request* request : batch) request->durable = false;
+    if (batch.empty() || batch.front()->opcode != io::Opcode::sync) {
+      const auto others = std::ranges::find(batch, io::Opcode::sync, &io::Request::opcode);
+      return inner_->submit({batch.begin(), others});
+    }
+    batch.front()->result = 0;
+    skipped_.push_back(batch.front());
+    return 1;
+  }
+
+  [[nodiscard]] std::int64_t reap(std::span<io::Request*> done, std::size_t wait_for) override {
+    if (!skipped_.empty() && !done.empty()) {
+      done.front() = skipped_.back();
+      skipped_.pop_back();
+      return 1;
+    }
+    const std::int64_t count = inner_->reap(done, wait_for);
+    if (plant_ == Plant::ignore_write_error && count > 0) {
+      for (io::Request* request : done.first(static_cast<std::size_t>(count))) believe(*request);
+    }
+    return count;
+  }
+
+ private:
+  static void believe(io::Request& request) {
+    if (request.opcode == io::Opcode::read || request.result >= 0) return;
+    request.result = 0;
+    if (request.opcode == io::Opcode::sync) return;
+    for (const iovec& buffer : request.buffers) {
+      request.result += static_cast<std::int64_t>(buffer.iov_len);
+    }
+  }
+
+  const std::unique_ptr<io::Queue> inner_;
+  const Plant plant_;
+  std::vector<io::Request*> skipped_;
+};
+
+class LyingDirectory final : public io::Directory {
+ public:
+  LyingDirectory(std::unique_ptr<io::Directory> inner, Plant plant)
+      : inner_(std::move(inner)), plant_(plant) {}
+
+  [[nodiscard]] std::string_view path() const noexcept override { return inner_->path(); }
+  [[nodiscard]] Result<io::FileId> id() override { return inner_->id(); }
+  [[nodiscard]] Result<std::unique_ptr<io::File>> open(std::string_view name,
+                                                       io::OpenOptions options) override {
+    return inner_->open(name, options);
+  }
+  [[nodiscard]] Result<std::unique_ptr<io::Directory>> open_directory(
+      std::string_view name) override {
+    auto opened = inner_->open_directory(name);
+    if (!opened) return opened;
+    return std::make_unique<LyingDirectory>(std::move(*opened), plant_);
+  }
+  [[nodiscard]] Result<void> make_directory(std::string_view name) override {
+    return inner_->make_directory(name);
+  }
+  [[nodiscard]] Result<void> rename(std::string_view from, std::string_view to) override {
+    return inner_->rename(from, to);
+  }
+  [[nodiscard]] Result<void> remove(std::string_view name) override { return inner_->remove(name); }
+  [[nodiscard]] Result<std::vector<std::string>> list() override { return inner_->list(); }
+  [[nodiscard]] Result<void> sync() override {
+    if (plant_ == Plant::skip_directory_sync) return {};
+    return inner_->sync();
+  }
+
+ private:
+  const std::unique_ptr<io::Directory> inner_;
+  const Plant plant_;
+};
+
+class LyingStorage final : public io::Storage {
+ public:
+  LyingStorage(io::Storage& inner, Plant plant) : inner_(inner), plant_(plant) {}
+
+  [[nodiscard]] Result<std::unique_ptr<io::Directory>> open_directory(
+      std::string_view path) override {
+    auto opened = inner_.open_directory(path);
+    if (!opened) return opened;
+    return std::make_unique<LyingDirectory>(std::move(*opened), plant_);
+  }
+  [[nodiscard]] Result<void> make_directory(std::string_view path) override {
+    return inner_.make_directory(path);
+  }
+  [[nodiscard]] Result<std::unique_ptr<io::Queue>> make_queue(std::size_t depth) override {
+    auto made = inner_.make_queue(depth);
+    if (!made) return made;
+    return std::make_unique<LyingQueue>(std::move(*made), plant_);
+  }
+
+ private:
+  io::Storage& inner_;
+  const Plant plant_;
+};
+
+/// Gives the records of an uncompressed payload the checksums of what they hold now. False when they
+/// cannot be told apart.
+bool bless_records(std::span<std::byte> payload, wal::RingPlace place) {
+  while (!payload.empty()) {
+    if (payload.size() < wal::kRecordHeaderBytes) return false;
+    const std::uint64_t size = wal::record_size(payload.first<wal::kRecordHeaderBytes>());
+    if (size < wal::kRecordHeaderBytes || size > payload.size()) return false;
+    base::Reader in(payload.subspan(8));
+    const base::Sequence first(in.u64());
+    const std::uint32_t count = in.u32();
+    const auto entries = payload.subspan(wal::kRecordHeaderBytes, size - wal::kRecordHeaderBytes);
+    const auto record = wal::encode_record(place, first, count, base::as_text(entries));
+    std::ranges::copy(record.header, payload.begin());
+    place.position += size;
+    payload = payload.subspan(size);
+  }
+  return true;
+}
+
+/// The same for the frame at `offset`; its extent, or 0 when there is no frame header.
+std::uint64_t bless_frame(support::SimStorage& storage, const std::string& path,
+                          std::span<std::byte> segment, std::uint64_t nonce, std::uint64_t offset) {
+  if (segment.size() - offset < wal::kBlockBytes) return 0;
+  const auto header_bytes =
+      segment.subspan(static_cast<std::size_t>(offset)).first<wal::kFrameHeaderBytes>();
+  const auto decoded = wal::decode_frame_header(header_bytes, nonce, offset);
+  wal::FrameHeader header = decoded.header;
+  const std::uint64_t extent = wal::frame_extent(header.stored_bytes);
+  if (decoded.state != wal::FrameState::valid || extent > segment.size() - offset) return 0;
+  const auto payload = segment.subspan(static_cast<std::size_t>(offset) + wal::kFrameHeaderBytes,
+                                       header.stored_bytes);
+  if (wal::frame_payload_checksum(payload, nonce, offset) == header.payload_checksum ||
+      header.kind != wal::FrameKind::records || header.codec != base::Codec::none) {
+    return extent;
+  }
+  const std::uint64_t behind = header.ring.position.value();
+  if (!bless_records(payload, {header.ring.session, base::RingPosition(behind - payload.size())})) {
+    return extent;
+  }
+  header.payload_checksum = wal::frame_payload_checksum(payload, nonce, offset);
+  wal::encode(header, nonce, offset, header_bytes);
+  storage.corrupt(path, offset, header_bytes);
+  storage.corrupt(path, offset + wal::kFrameHeaderBytes, payload);
+  return extent;
+}
+
+}  // namespace
+
+std::optional<Plant> plant_from_name(std::string_view name) noexcept {
+  for (const auto& [known, plant] : kNames) {
+    if (known == name) return plant;
+  }
+  return std::nullopt;
+}
+
+std::unique_ptr<io::Storage> make_lying_storage(io::Storage& inner, Plant plant) {
+  return std::make_unique<LyingStorage>(inner, plant);
+}
+
+void bless_torn_frames(support::SimStorage& storage, std::string_view dir) {
+  const std::string slots = std::string(dir) + "/wal/";
+  for (const auto& [path, size] : storage.tree()) {
+    if (!path.starts_with(slots) || path.ends_with(".new")) continue;
+    support::Bytes segment = storage.contents(path);
+    if (segment.size() < wal::kFirstFrameOffset) continue;
+    const auto header =
+        wal::decode_segment_header(std::span(segment).first(wal::kBlockBytes), /*read_only=*/true);
+    if (header.state != wal::HeaderState::valid) continue;
+    std::uint64_t offset = wal::kFirstFrameOffset;
+    while (const std::uint64_t extent =
+               bless_frame(storage, path, segment, header.header.nonce, offset)) {
+      offset += extent;
+    }
+  }
+}
+
+}  // namespace siltstone::model

@@ -1,0 +1,34 @@
+// Planted bugs, to show that the model test finds them. Each makes the engine behave as if a line of
+// it were wrong, from outside: by a storage that does less than it says, or by what lies on the disk
+// when the engine looks.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "io/storage.h"
+#include "support/sim_storage.h"
+
+namespace siltstone::model {
+
+enum class Plant : std::uint8_t {
+  none,
+  skip_sync,            ///< Writes are not made durable, and syncs of files do nothing.
+  skip_directory_sync,  ///< Syncs of directories do nothing.
+  ignore_write_error,   ///< Whatever a write or sync answers is taken for success.
+  accept_torn_frame,    ///< Recovery takes frames whose checksums do not match.
+};
+
+/// By the name above; nothing for another name.
+[[nodiscard]] std::optional<Plant> plant_from_name(std::string_view name) noexcept;
+
+/// A storage that behaves as a storage beneath code with this bug would seem to behave. Borrows
+/// `inner`.
+[[nodiscard]] std::unique_ptr<io::Storage> make_lying_storage(io::Storage& inner, Plant plant);
+
+/// For accept_torn_frame: gives every torn frame in the segments of the store in `dir` the checksums
+/// of what is there, as far as its records can be told apart.
+void bless_torn_frames(support::SimStorage& storage, std::string_view dir);
+
+}  // namespace siltstone::model
