@@ -73,8 +73,12 @@ void show_progress(std::size_t done, std::size_t total) {
   const std::size_t filled = kWidth * done / total;
   std::printf("\r  [%s%s] %zu of %zu", std::string(filled, '#').c_str(),
               std::string(kWidth - filled, '.').c_str(), done, total);
-  if (done == total) std::printf("\n");
   std::fflush(stdout);
+}
+
+/// Leaves the line of the bar.
+void end_progress() {
+  if (isatty(STDOUT_FILENO) != 0) std::printf("\n");
 }
 
 std::string read_file(const char* path) {
@@ -163,23 +167,26 @@ std::size_t check_prefix(siltstone::Db& db, const std::vector<Record>& records) 
 }
 
 void kill_and_recover(const char* store, const std::vector<Record>& records) {
-  std::printf("Loading %zu records in durable batches of %zu, in a child process.\n",
-              records.size(), kRecordsPerBatch);
+  std::printf("A child process loads them, %zu in a batch; a batch is durable when it returns.\n",
+              kRecordsPerBatch);
+  const Stopwatch first;
   const std::size_t acknowledged = load_and_kill(store, records);
-  std::printf("\nKilled it after %zu acknowledged records (kill -9). Opening the store again.\n",
-              acknowledged);
+  end_progress();
+  report("records loaded", acknowledged, first);
+  std::printf("Killed it (kill -9). Opening the store again.\n");
   const Stopwatch opening;
   siltstone::Db db = open_store(store);
   const double seconds = opening.seconds();
   const std::size_t kept = check_prefix(db, records);
   if (kept < acknowledged) die("acknowledged records were lost");
-  std::printf("  recovered in %.3f s: the first %zu records, none lost, none out of order\n",
+  std::printf("  recovered in %.3f s: exactly the first %zu records, all acknowledged among them\n",
               seconds, kept);
 
   std::printf("Loading the rest.\n");
-  const Stopwatch loading;
+  const Stopwatch second;
   load(db, records, kept, [&](std::size_t count) { show_progress(count, records.size()); });
-  report("records loaded", records.size() - kept, loading);
+  end_progress();
+  report("records loaded", records.size() - kept, second);
   must(db.close());
 }
 
@@ -216,10 +223,10 @@ void scan(siltstone::Db& db, std::string_view prefix, const std::vector<Record>&
   report(prefix.empty() ? "scan of everything" : "scan of prefix \"lib\"", count, watch);
 }
 
-/// Erases every tenth record, one durable write each, and drops it from `records`.
+/// Erases every tenth record (at most 500), one durable write each, and drops it from `records`.
 void erase_some(siltstone::Db& db, std::vector<Record>& records) {
+  constexpr std::size_t kMostErases = 500;
   std::vector<Record> kept;
-  constexpr std::size_t kMostErases = 1000;
   std::size_t erased = 0;
   const Stopwatch watch;
   for (std::size_t i = 0; i < records.size(); ++i) {
@@ -260,6 +267,8 @@ int main(int argc, char** argv) {
   const std::string index = read_file(argv[2]);
   std::vector<Record> records = parse(index);
   if (records.size() < 2 * kRecordsPerBatch) die("the index has too few records to show anything");
+  std::printf("%zu packages, %.1f MiB.\n", records.size(),
+              static_cast<double>(index.size()) / (1 << 20));
 
   kill_and_recover(store, records);
   {

@@ -20,7 +20,7 @@ MAIN = HERE / 'app' / 'main.cc'
 CXX = os.environ.get('CXX', 'c++').split()
 # What the shared library may show: the API, and templates of the standard library.
 EXPORTS = re.compile(r'(vtable for |typeinfo (name )?for )?'
-                     r'(siltstone::(?!(base|db|io|wal|page|memtable|table|tree)::)|std::)')
+                     r'(siltstone::(?!(base|db|io|wal|page|memtable|table|tree)::)|([^(]* )?std::)')
 
 
 def run(*command, **kwargs) -> str:
