@@ -6,7 +6,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <climits>
 #include <ctime>
 
@@ -23,12 +22,12 @@ class SystemParker final : public Parker {
   // Every way of returning (woken, changed, timed out, interrupted) means the same: look again.
   void wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
             Time deadline) noexcept override {
-    const Duration at = std::max(deadline.time_since_epoch(), Duration::zero());
+    const Duration at = deadline.time_since_epoch();  // a negative one ends the wait as well
     const auto seconds = std::chrono::floor<std::chrono::seconds>(at);
     const timespec until{static_cast<time_t>(seconds.count()),
                          static_cast<long>((at - seconds).count())};
-    syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected,
-            deadline == kNever ? nullptr : &until, nullptr, FUTEX_BITSET_MATCH_ANY);
+    syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, &until, nullptr,
+            FUTEX_BITSET_MATCH_ANY);
   }
 
   void wake(const std::atomic<std::uint32_t>& word, std::uint32_t count) noexcept override {

@@ -138,8 +138,8 @@ struct Request {
   File* file = nullptr;
   std::uint64_t offset = 0;
   std::span<const iovec> buffers{};  ///< Not for sync. At most kMaxBuffersPerRequest.
-  void* owner = nullptr;           ///< The submitter's; never touched.
-  std::int64_t result = 0;         ///< At completion: bytes moved (0: end of file), or -errno.
+  void* owner = nullptr;             ///< The submitter's; never touched.
+  std::int64_t result = 0;           ///< At completion: bytes moved (0: end of file), or -errno.
 };
 
 /// Where requests go in and completions come out. Thread-bound: one owner, who both submits and

@@ -404,9 +404,14 @@ TEST_CASE("complete: a transfer can be used again, and one of no bytes asks for 
   Channel& channel = f.open();
   REQUIRE(channel.write_all(f.file, 0, std::span<const std::byte>()));
   CHECK(f.control.seen.empty());
+  std::string text = letters(3);
+  std::vector<std::size_t> lengths(2 * kMaxBuffersPerRequest, 0);
+  lengths.push_back(3);
+  REQUIRE(channel.write_all(f.file, 0, cut(text, lengths)));
+  CHECK(f.control.seen.size() == 1);
+
   Transfer transfer;
   f.control.script = {{.os_error = EIO}};
-  const std::string text = letters(3);
   channel.write(transfer, f.file, 0, bytes_of(text));
   channel.wait_any();
   CHECK(!transfer.outcome());

@@ -123,7 +123,10 @@ TEST_CASE("posix file: B7 G7 no descriptor is 0, 1 or 2, and none outlives an ex
   close(saved);
   CHECK(still_closed);
   CHECK(descriptor_of(*file) > STDERR_FILENO);
-  CHECK((fcntl(descriptor_of(*file), F_GETFD) & FD_CLOEXEC) != 0);
+  const auto another = f.open("b");
+  for (File* opened : {file.get(), another.get()}) {
+    CHECK((fcntl(descriptor_of(*opened), F_GETFD) & FD_CLOEXEC) != 0);
+  }
 }
 
 TEST_CASE("posix file: G5 running out of descriptors is an error that says so") {
@@ -245,7 +248,7 @@ TEST_CASE("posix file: E7 an allocation that fails leaves size and space as they
   if (result.error().code() == ErrorCode::unsupported) return;
   CHECK(result.error().code() == ErrorCode::no_space);
   CHECK(file->info()->size_bytes == 8192);
-  CHECK(file->info()->allocated_bytes <= before + 8192);
+  CHECK(file->info()->allocated_bytes <= before + 65536);
 }
 
 TEST_CASE("posix file: K1 a lock refuses others in this process too, and says who may share") {
