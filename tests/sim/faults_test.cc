@@ -1,5 +1,5 @@
-// Errors: every call can be made to fail, once, for ever or now and then; a full disk, a failed sync and
-// a bad medium behave as they do on Linux.
+// Errors: every call can be made to fail, once, for ever or now and then; a full disk, a failed
+// sync and a bad medium behave as they do on Linux.
 #include "support/sim_faults.h"
 
 #include <algorithm>

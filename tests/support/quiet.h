@@ -1,6 +1,7 @@
 // What the simulation does must not be seen by ThreadSanitizer: the kernel, for which it stands, is
-// not seen either. Its locks would order the threads of the code under test and so hide their races,
-// and its own state is handed from thread to thread in ways that the sanitizer cannot follow.
+// not seen either. Its locks would order the threads of the code under test and so hide their
+// races, and its own state is handed from thread to thread in ways that the sanitizer cannot
+// follow.
 #pragma once
 
 #include <sys/uio.h>

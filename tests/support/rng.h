@@ -1,23 +1,24 @@
-// The random numbers of the simulation: small, fast, and the same on every machine and library, so
-// that a seed printed today means the same run tomorrow. (splitmix64.)
+// The random numbers of the simulation: base::Random, with what tests ask of it besides.
 #pragma once
 
 #include <cstdint>
+
+#include "base/random.h"
 
 namespace siltstone::support {
 
 class Rng {
  public:
-  explicit Rng(std::uint64_t seed) noexcept : state_(mix(seed ^ 0x5eed'5117'5704'e000)) {}
+  explicit Rng(std::uint64_t seed) noexcept : seed_(seed), random_(seed) {}
 
-  std::uint64_t next() noexcept { return mix(state_ += 0x9e37'79b9'7f4a'7c15); }
+  std::uint64_t next() noexcept { return random_.next(); }
   /// Uniform in [0, bound); 0 when the bound is 0.
   std::uint64_t below(std::uint64_t bound) noexcept {
-    return static_cast<std::uint64_t>((static_cast<Wide>(next()) * bound) >> 64);
+    return bound == 0 ? 0 : random_.below(bound);
   }
   /// Uniform in [low, high].
   std::uint64_t between(std::uint64_t low, std::uint64_t high) noexcept {
-    return low + below(high - low + 1);
+    return random_.between(low, high);
   }
   /// True with this probability; draws nothing when the answer is certain.
   bool chance(double probability) noexcept {
@@ -25,10 +26,11 @@ class Rng {
     if (probability >= 1) return true;
     return static_cast<double>(next() >> 11) < probability * 0x1p53;
   }
-  bool coin() noexcept { return (next() & 1) != 0; }
-  /// A generator of its own: what is drawn from it leaves this stream as it was.
-  [[nodiscard]] Rng fork(std::uint64_t name) const noexcept { return Rng(mix(state_ ^ mix(name))); }
+  bool coin() noexcept { return (next() >> 63) != 0; }
+  /// A stream of its own for each name, the same whatever was drawn from this one.
+  [[nodiscard]] Rng fork(std::uint64_t name) const noexcept { return Rng(mix(seed_ ^ mix(name))); }
 
+  /// Spreads 64 bits over 64 bits, one to one. (The finalizer of splitmix64.)
   static std::uint64_t mix(std::uint64_t x) noexcept {
     x = (x ^ (x >> 30)) * 0xbf58'476d'1ce4'e5b9;
     x = (x ^ (x >> 27)) * 0x94d0'49bb'1331'11eb;
@@ -36,8 +38,8 @@ class Rng {
   }
 
  private:
-  __extension__ using Wide = unsigned __int128;
-  std::uint64_t state_;
+  std::uint64_t seed_;
+  base::Random random_;
 };
 
 }  // namespace siltstone::support

@@ -1,5 +1,5 @@
-// Virtual time. It stands still while code runs, moves a little with every simulated call, and jumps
-// when everybody waits: an hour of intervals costs no more than what happens in it.
+// Virtual time. It stands still while code runs, moves a little with every simulated call, and
+// jumps when everybody waits: an hour of intervals costs no more than what happens in it.
 #pragma once
 
 #include <atomic>
@@ -9,8 +9,8 @@
 
 namespace siltstone::support {
 
-/// Thread-safe. The monotonic time starts at one second, so that nothing mistakes it for "never set";
-/// the wall clock at 2024-01-01.
+/// Thread-safe. The monotonic time starts at one second, so that nothing mistakes it for "never
+/// set"; the wall clock at 2024-01-01.
 class SimClock final : public io::Clock {
  public:
   [[nodiscard]] io::Time now() const noexcept override {

@@ -6,8 +6,8 @@
 // 1. Nodes (files and directories) are known by number; names only point to them, so that a file
 //    which is renamed or removed while open goes on. Numbers are never used twice.
 // 2. Of each node there is the durable state, and the changes since, in order. A change is pending
-//    until a sync of its node, or by itself if it was a durable write. Replaying all of them onto the
-//    durable state gives what the running disk answers.
+//    until a sync of its node, or by itself if it was a durable write. Replaying all of them onto
+//    the durable state gives what the running disk answers.
 // 3. Tickets order the changes of all nodes; a change of which a sync began to take care has a
 //    smaller ticket than any change made after that.
 #pragma once
@@ -71,8 +71,8 @@ class FileNode {
   void sync(Ticket up_to);
   /// The cache takes the write and the disk, but for a residue, does not: a failed write-back.
   void write_to_cache_only(const FileChange& change);
-  /// A failed sync: pending writes up to the ticket are forgotten but stay in the cache. A residue is
-  /// on the disk nevertheless, as volatile as before.
+  /// A failed sync: pending writes up to the ticket are forgotten but stay in the cache. A residue
+  /// is on the disk nevertheless, as volatile as before.
   void forget_writes(Ticket up_to, Residue residue, Rng& rng);
   /// A candidate for the next crash alone: under way when the power went, never seen by a reader.
   void leave_in_flight(FileChange change) { pending_.push_back(std::move(change)); }
@@ -124,8 +124,8 @@ class DirectoryNode {
   /// As FileNode::leave_in_flight().
   void leave_in_flight(EntryChange change) { pending_.push_back(std::move(change)); }
   void sync(Ticket up_to);
-  /// A failed sync: pending changes are forgotten but still seen until the machine stops, and no later
-  /// sync brings them. A residue is as it was.
+  /// A failed sync: pending changes are forgotten but still seen until the machine stops, and no
+  /// later sync brings them. A residue is as it was.
   void forget(Ticket up_to, Residue residue, Rng& rng);
   void restart(Entries entries);
 
@@ -181,8 +181,8 @@ class Disk {
   [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> tree() const;
   /// Allocated bytes of all files that are not yet collected, as the running disk has them.
   [[nodiscard]] std::uint64_t used_bytes() const noexcept;
-  /// Forgets files that no name, no pending change and none of these leads to; their blocks may turn
-  /// up as garbage in later files.
+  /// Forgets files that no name, no pending change and none of these leads to; their blocks may
+  /// turn up as garbage in later files.
   void collect(const std::map<Inode, std::uint32_t>& in_use);
 
   /// The disk as the next boot finds it: nothing pending, everything durable.

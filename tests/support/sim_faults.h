@@ -1,9 +1,10 @@
 // The schedule of errors: which calls through the storage seam fail, and how.
 //
-//   storage.faults().add({.on = Op::sync, .path = "*/wal/*", .skip = 2});              // the third, once
-//   storage.faults().add({.on = Op::read, .probability = 0.01, .times = kAlways});      // now and then
-//   storage.faults().add({.on = Op::write, .error = ENOSPC, .pass_bytes = 1 << 20, .times = kAlways});
-//   storage.faults().add({.on = Op::write, .effect = Effect::lose});                   // and says ok
+//   auto& faults = storage.faults();
+//   faults.add({.on = Op::sync, .path = "*/wal/*", .skip = 2});         // the third, once
+//   faults.add({.on = Op::read, .times = kAlways, .probability = 0.01});  // now and then
+//   faults.add({.on = Op::write, .error = ENOSPC, .times = kAlways, .pass_bytes = 1 << 20});
+//   faults.add({.on = Op::write, .effect = Effect::lose});              // and says ok
 //
 // Every call asks the rules in the order they were added; the first that hits decides.
 #pragma once
@@ -71,14 +72,14 @@ struct Fault {
   std::uint64_t skip = 0;   ///< This many matching calls pass before the first is hit.
   std::uint64_t times = 1;  ///< Then at most this many are hit.
   double probability = 1;   ///< With which a call that could be hit is.
-  /// Bytes of matching transfers that pass before the first hit; the one that crosses the limit comes
-  /// short. For ENOSPC, EDQUOT and EFBIG, which the kernel reports so.
+  /// Bytes of matching transfers that pass before the first hit; the one that crosses the limit
+  /// comes short. For ENOSPC, EDQUOT and EFBIG, which the kernel reports so.
   std::uint64_t pass_bytes = 0;
   /// Only transfers, syncs aside, that touch this range of the file: a bad spot on the disk.
   std::uint64_t begin = 0;
   std::uint64_t end = kAlways;
-  /// What of the failed write, or of the data that a failed sync should have written, or of a failed
-  /// change of names, is there nevertheless.
+  /// What of the failed write, or of the data that a failed sync should have written, or of a
+  /// failed change of names, is there nevertheless.
   Residue residue = Residue::none;
 };
 

@@ -1,5 +1,5 @@
-// Open files and directories of the simulated machine. They die with its power, or with the process:
-// from then on every call answers EIO.
+// Open files and directories of the simulated machine. They die with its power, or with the
+// process: from then on every call answers EIO.
 #pragma once
 
 #include <memory>

@@ -15,7 +15,8 @@ const Image::BlockPtr& zero_block() {
   return block;
 }
 
-/// Calls f(block index, offset in the block, length, offset in the range) for each piece of a range.
+/// Calls f(block index, offset in the block, length, offset in the range) for each piece of a
+/// range.
 template <typename F>
 void for_each_piece(std::uint64_t offset, std::uint64_t length, F f) {
   for (std::uint64_t done = 0; done < length;) {

@@ -1,6 +1,6 @@
-// The content of one simulated file at one moment: sparse, in blocks of 4 KiB that copies share until
-// one of them writes. Copying an image costs a pointer per block, so that a test can afford a copy of
-// the whole disk before every operation.
+// The content of one simulated file at one moment: sparse, in blocks of 4 KiB that copies share
+// until one of them writes. Copying an image costs a pointer per block, so that a test can afford a
+// copy of the whole disk before every operation.
 //
 // Invariants: bytes at and beyond size_bytes() are zero; a block is a hole (null), or allocated.
 #pragma once

@@ -218,8 +218,8 @@ std::int64_t SimQueue::run(const Flight& flight) {
   return -EINVAL;
 }
 
-/// How many bytes are moved: all of them, or fewer by a fault or by chance. Direct transfers end at a
-/// sector, and none moves nothing.
+/// How many bytes are moved: all of them, or fewer by a fault or by chance. Direct transfers end at
+/// a sector, and none moves nothing.
 std::uint64_t SimQueue::shorten(const Flight& flight, std::uint64_t length) {
   const SimMachine::Verdict& verdict = flight.verdict;
   std::uint64_t bytes = length;
@@ -303,8 +303,8 @@ std::int64_t SimQueue::run_write(const Flight& flight) {
   return moved;
 }
 
-/// A residue of a failed write is volatile like any write. A durable write through the cache fails as
-/// a sync does: the cache has it, the disk does not.
+/// A residue of a failed write is volatile like any write. A durable write through the cache fails
+/// as a sync does: the cache has it, the disk does not.
 std::int64_t SimQueue::fail_write(const Flight& flight, FileChange change, int error) {
   const Residue residue = flight.verdict.fault.residue;
   FileNode& node = machine_.disk.edit_file(flight.file->inode_);

@@ -1,7 +1,7 @@
-// Requests under way. What a request does happens when it completes, inside reap(): the requests that
-// are under way together take effect in any order, and a sync covers only what was complete when it was
-// submitted. Bytes to be written are copied at submission and compared at completion, so that a
-// buffer that its owner touched or freed in between is found.
+// Requests under way. What a request does happens when it completes, inside reap(): the requests
+// that are under way together take effect in any order, and a sync covers only what was complete
+// when it was submitted. Bytes to be written are copied at submission and compared at completion,
+// so that a buffer that its owner touched or freed in between is found.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// A storage whose disk is a value in memory, whose power can be cut at any operation, and whose every
-// call can be made to fail: the world in which the engine is tested.
+// A storage whose disk is a value in memory, whose power can be cut at any operation, and whose
+// every call can be made to fail: the world in which the engine is tested.
 //
 //   SimStorage storage(seed);
 //   storage.plant("db/pages", bytes);              // or let the code under test make its files
@@ -12,8 +12,8 @@
 // Many crashes of one moment:  const Disk disk = storage.snapshot();
 //                              SimStorage after(disk.crashed(Crash::from_seed(i)), i);
 //
-// Paths are relative to the root of the simulated disk, which is there from the start. What each kind
-// of operation guarantees is in docs/simulation.md.
+// Paths are relative to the root of the simulated disk, which is there from the start. What each
+// kind of operation guarantees is in docs/simulation.md.
 #pragma once
 
 #include <cstddef>
@@ -61,8 +61,8 @@ class SimStorage final : public io::Storage {
   [[nodiscard]] std::uint64_t operations() const noexcept { return machine_.operations; }
   /// Those of them that may change what a crash leaves: writes, syncs, changes of names and sizes.
   [[nodiscard]] std::uint64_t mutations() const noexcept { return machine_.mutations; }
-  /// The power goes at the k-th mutation (from 1) since the machine started: it and everything later
-  /// answers EIO. It and what is under way then are changes that the crash may keep.
+  /// The power goes at the k-th mutation (from 1) since the machine started: it and everything
+  /// later answers EIO. It and what is under way then are changes that the crash may keep.
   void cut_power_at_mutation(std::uint64_t k) noexcept { machine_.cut_at_mutation = k; }
   void cut_power() { machine_.cut_power(); }
   [[nodiscard]] bool has_power() const noexcept { return machine_.power; }
@@ -71,8 +71,8 @@ class SimStorage final : public io::Storage {
   [[nodiscard]] Disk snapshot() const;
   /// The power is cut, if it was not, and comes back. Old handles are dead; locks are free.
   void crash(const Crash& crash);
-  /// The process is killed and the machine runs on: what was completed stays, in the cache too, and of
-  /// the requests under way some still happen.
+  /// The process is killed and the machine runs on: what was completed stays, in the cache too, and
+  /// of the requests under way some still happen.
   void kill();
   /// Another disk in the same machine, as after crash().
   void restart(Disk disk) { machine_.boot(std::move(disk)); }
