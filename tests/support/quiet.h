@@ -34,6 +34,8 @@ void AnnotateIgnoreWritesBegin(const char* file, int line);
 void AnnotateIgnoreWritesEnd(const char* file, int line);
 void AnnotateIgnoreSyncBegin(const char* file, int line);
 void AnnotateIgnoreSyncEnd(const char* file, int line);
+void __tsan_acquire(void* address);
+void __tsan_release(void* address);
 void __tsan_read_range(void* address, unsigned long size);
 void __tsan_write_range(void* address, unsigned long size);
 }
@@ -61,6 +63,27 @@ class Quiet {
   Quiet(const Quiet&) = delete;
   Quiet& operator=(const Quiet&) = delete;
 };
+
+/// For the books that a test keeps about simulated threads: what f does orders nothing, and is no
+/// race, since only one thread runs at a time.
+template <typename F>
+auto quietly(F f) {
+  const Quiet quiet;
+  return f();
+}
+
+/// Everything up to here comes before what follows a happens_after() of the same address: for the
+/// orderings that the kernel promises, such as joining a thread.
+inline void happens_before([[maybe_unused]] void* address) noexcept {
+#ifdef SILT_TSAN
+  __tsan_release(address);
+#endif
+}
+inline void happens_after([[maybe_unused]] void* address) noexcept {
+#ifdef SILT_TSAN
+  __tsan_acquire(address);
+#endif
+}
 
 /// Tells ThreadSanitizer, outside of any Quiet, that a system call reads these buffers.
 inline void kernel_reads([[maybe_unused]] std::span<const iovec> buffers) noexcept {

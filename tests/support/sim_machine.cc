@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "support/sim_queue.h"
+#include "support/sim_scheduler.h"
 
 namespace siltstone::support {
 
@@ -60,7 +61,10 @@ void SimMachine::cut_power() {
   for (SimQueue* queue : queues) queue->power_went();
 }
 
-void SimMachine::sleep_until(io::Time time) { clock.advance_to(time); }
+void SimMachine::sleep_until(io::Time time) {
+  if (SimScheduler* scheduler = SimScheduler::current()) return scheduler->sleep_until(time);
+  clock.advance_to(time);
+}
 
 void SimMachine::boot(Disk next) {
   for (SimQueue* queue : queues) queue->die();

@@ -12,7 +12,7 @@
 
 namespace siltstone::support {
 
-/// The simulated thread or worker that runs here, for traces; a name that lives for ever.
+/// The simulated thread or worker that runs here, for traces.
 inline thread_local const char* current_actor = "main";
 
 /// Not thread-safe: the storage adds under its lock, the scheduler as the only one who runs.
@@ -20,7 +20,7 @@ class SimTrace {
  public:
   struct Event {
     io::Time time;
-    const char* actor = "";
+    std::string actor;
     std::string what;
     std::string subject;
     std::uint64_t offset = 0;
