@@ -18,20 +18,21 @@
 #define SILT_STRINGIZE(x) SILT_STRINGIZE_(x)
 #define SILT_PLACE(condition) __FILE__ ":" SILT_STRINGIZE(__LINE__) ": " #condition
 
-#define SILT_ASSERT(condition)                                                                    \
-  do {                                                                                            \
-    if (!(condition)) [[unlikely]] ::siltstone::base::assertion_failed(SILT_PLACE(condition));    \
+#define SILT_ASSERT(condition)                                    \
+  do {                                                            \
+    if (!(condition)) [[unlikely]]                                \
+      ::siltstone::base::assertion_failed(SILT_PLACE(condition)); \
   } while (false)
 
-#define SILT_CHECK(condition)                                                                     \
-  do {                                                                                            \
-    if (!(condition)) [[unlikely]]                                                                \
-      return ::siltstone::base::broken_invariant(SILT_PLACE(condition));                          \
+#define SILT_CHECK(condition)                                            \
+  do {                                                                   \
+    if (!(condition)) [[unlikely]]                                       \
+      return ::siltstone::base::broken_invariant(SILT_PLACE(condition)); \
   } while (false)
 
-#define SILT_INVARIANT(condition)                                                                 \
-  do {                                                                                            \
-    if constexpr (::siltstone::base::kInvariants) SILT_ASSERT(condition);                         \
+#define SILT_INVARIANT(condition)                                         \
+  do {                                                                    \
+    if constexpr (::siltstone::base::kInvariants) SILT_ASSERT(condition); \
   } while (false)
 
 namespace siltstone::base {

@@ -56,9 +56,9 @@ constexpr Fold kOver1Lane = fold_over(16);
 
 // The CRC register after one vector, which held the register before it in its first bytes.
 [[SILT_TARGET_AVX512]] inline std::uint32_t reduce(__m512i lanes) {
-  const __m512i constants = _mm512_set_epi64(0, 0, kOver1Lane.second, kOver1Lane.first,
-                                             kOver2Lanes.second, kOver2Lanes.first,
-                                             kOver3Lanes.second, kOver3Lanes.first);
+  const __m512i constants =
+      _mm512_set_epi64(0, 0, kOver1Lane.second, kOver1Lane.first, kOver2Lanes.second,
+                       kOver2Lanes.first, kOver3Lanes.second, kOver3Lanes.first);
   const __m512i last_alone = _mm512_maskz_mov_epi64(0xc0, lanes);
   alignas(kVectorBytes) std::uint64_t words[8];
   _mm512_store_si512(words, fold(lanes, constants, last_alone));

@@ -78,10 +78,8 @@ bool has_sse42() noexcept;
 bool has_pclmul() noexcept;
 bool has_avx512() noexcept;
 std::uint32_t extend_sse42(std::uint32_t state, const std::byte* bytes, std::size_t size) noexcept;
-std::uint32_t extend_pclmul(std::uint32_t state, const std::byte* bytes,
-                            std::size_t size) noexcept;
-std::uint32_t extend_avx512(std::uint32_t state, const std::byte* bytes,
-                            std::size_t size) noexcept;
+std::uint32_t extend_pclmul(std::uint32_t state, const std::byte* bytes, std::size_t size) noexcept;
+std::uint32_t extend_avx512(std::uint32_t state, const std::byte* bytes, std::size_t size) noexcept;
 #elif defined(__aarch64__)
 bool has_armv8_crc() noexcept;
 bool has_armv8_pmull() noexcept;

@@ -63,7 +63,8 @@ class [[nodiscard]] EpochGuard {
   EpochGuard() {
     epoch::ThreadState& state = epoch::thread_state;
     if (state.depth == 0) {
-      if (state.slot == nullptr) [[unlikely]] epoch::claim_slot();
+      if (state.slot == nullptr) [[unlikely]]
+        epoch::claim_slot();
       const std::uint64_t now = epoch::clock.load(std::memory_order_acquire);
       yield_point("epoch enter");
       state.slot->entered.exchange(now, std::memory_order_seq_cst);
@@ -77,7 +78,8 @@ class [[nodiscard]] EpochGuard {
     epoch::ThreadState& state = epoch::thread_state;
     if (--state.depth != 0) return;
     state.slot->entered.store(0, std::memory_order_release);
-    if (state.exiting) [[unlikely]] epoch::release_slot();
+    if (state.exiting) [[unlikely]]
+      epoch::release_slot();
   }
 };
 

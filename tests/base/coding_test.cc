@@ -94,12 +94,16 @@ TEST_CASE("reader: the first failure lasts, and its position stays") {
 }
 
 TEST_CASE("reader: a length beyond the end fails, however large") {
-  base::Reader whole = reader_of("\x03" "abcd"sv);
+  base::Reader whole = reader_of(
+      "\x03"
+      "abcd"sv);
   CHECK(base::as_text(whole.sized_bytes()) == "abc");
   CHECK(base::as_text(whole.rest()) == "d");
   CHECK(whole.at_end());
 
-  base::Reader cut = reader_of("\x05" "abcd"sv);
+  base::Reader cut = reader_of(
+      "\x05"
+      "abcd"sv);
   CHECK(cut.sized_bytes().empty());
   CHECK(!cut.ok());
 

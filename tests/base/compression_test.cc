@@ -101,8 +101,8 @@ TEST_CASE("compression: is not worth it when it saves less than an eighth") {
 
 TEST_CASE("compression: a few bytes cannot ask for gigabytes") {
   if (!base::codec_available(Codec::snappy)) return;
-  for (const std::uint64_t promised : {std::uint64_t{kLimit} + 1, std::uint64_t{UINT32_MAX},
-                                       std::uint64_t{1000}}) {
+  for (const std::uint64_t promised :
+       {std::uint64_t{kLimit} + 1, std::uint64_t{UINT32_MAX}, std::uint64_t{1000}}) {
     std::vector<std::byte> bomb;
     base::Appender(bomb).varint(promised);
     bomb.resize(30);

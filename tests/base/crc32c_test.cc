@@ -32,7 +32,7 @@ std::vector<std::byte> counting(std::size_t size, int first, int step) {
 
 std::vector<std::byte> scsi_read_command() {
   std::vector<std::byte> bytes(48);
-  const std::pair<std::size_t, int> set[] = {{0, 0x01}, {1, 0xc0},  {16, 0x14}, {22, 0x04},
+  const std::pair<std::size_t, int> set[] = {{0, 0x01},  {1, 0xc0},  {16, 0x14}, {22, 0x04},
                                              {27, 0x14}, {31, 0x18}, {32, 0x28}, {40, 0x02}};
   for (const auto& [offset, value] : set) bytes[offset] = static_cast<std::byte>(value);
   return bytes;

@@ -97,9 +97,13 @@ TEST_CASE("epoch: the outermost of nested guards counts") {
   Reclaimer reclaimer;
   {
     EpochGuard outer;
-    { EpochGuard inner; }
+    {
+      EpochGuard inner;
+    }
     reclaimer.retire(new Object);
-    { EpochGuard inner; }
+    {
+      EpochGuard inner;
+    }
     CHECK(reclaimer.collect() == 1);
   }
   CHECK(reclaimer.collect() == 0);
