@@ -45,10 +45,11 @@ constexpr std::uint64_t middle_of(std::size_t bucket) noexcept {
 /// Latencies at rest: merged, asked for percentiles. 7 KiB. Not thread-safe.
 class Histogram {
  public:
-  void record(std::uint64_t nanoseconds) noexcept {
-    counts_[latency::bucket_of(nanoseconds)] += 1;
-    count_ += 1;
-    sum_ += nanoseconds;
+  /// `times`: how many latencies this one stands for, where only a sample is taken.
+  void record(std::uint64_t nanoseconds, std::uint64_t times = 1) noexcept {
+    counts_[latency::bucket_of(nanoseconds)] += times;
+    count_ += times;
+    sum_ += nanoseconds * times;
     min_ = std::min(min_, nanoseconds);
     max_ = std::max(max_, nanoseconds);
   }

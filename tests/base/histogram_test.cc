@@ -111,6 +111,18 @@ TEST_CASE("histogram: merged ones are as if all had been recorded in one") {
   CHECK(one.min() == *std::min_element(all.begin(), all.end()));
 }
 
+TEST_CASE("histogram: a latency that stands for several counts as if they had been recorded") {
+  Histogram weighted;
+  Histogram single;
+  for (const std::uint64_t latency : random_latencies(100, 4)) {
+    weighted.record(latency, 3);
+    for (int i = 0; i < 3; ++i) single.record(latency);
+  }
+  CHECK(weighted.count() == single.count());
+  CHECK(weighted.sum() == single.sum());
+  CHECK(weighted.percentile(0.9) == single.percentile(0.9));
+}
+
 TEST_CASE("latency recorder: threads record, one reads meanwhile, nothing is lost") {
   std::vector<std::unique_ptr<LatencyRecorder>> recorders;
   std::vector<std::thread> threads;
