@@ -191,9 +191,11 @@ def may_include(path: str, layer: str) -> bool:
         return layer == folder or layer in LAYERS[folder]
     if path.startswith('tests/support/'):
         return layer in ('base', 'io')
+    if path.startswith('bench/kvbench/'):
+        return layer == 'base'
     if top == 'tests' and folder in LAYERS:
         return layer == folder or layer in LAYERS[folder]
-    sees_api_alone = ('bench/kvbench/', 'docs/', 'include/', 'tests/consumer/', 'tests/public/')
+    sees_api_alone = ('docs/', 'include/', 'tests/consumer/', 'tests/public/')
     return not path.startswith(sees_api_alone)
 
 

@@ -1,0 +1,87 @@
+// Siltstone through its public interface.
+#include <siltstone/db.h>
+#include <siltstone/version.h>
+
+#include "base/compression.h"
+#include "base/try.h"
+#include "engine.h"
+#include "scan_sink.h"
+
+namespace siltstone::kvbench {
+namespace {
+
+class SiltstoneSession final : public Session {
+ public:
+  explicit SiltstoneSession(Db& db) : db_(db) {}
+
+  Result<void> put(std::string_view key, std::string_view value) override {
+    SILT_TRY(db_.put(key, value));
+    return {};
+  }
+  Result<void> put_batch(std::span<const Entry> entries) override {
+    batch_.clear();
+    for (const Entry& entry : entries) SILT_TRY(batch_.put(entry.key, entry.value));
+    SILT_TRY(db_.put_batch(batch_));
+    return {};
+  }
+  Result<std::optional<std::string_view>> get(std::string_view key) override {
+    value_ = SILT_TRY(db_.get(key));
+    if (!value_) return std::nullopt;
+    return value_->view();
+  }
+  Result<void> scan(ScanSink& sink) override {
+    auto it = db_.iterate();
+    while (it.valid() && sink.take(it.key(), it.value())) it.next();
+    return it.status();
+  }
+
+ private:
+  Db& db_;  // the store outlives its sessions
+  Batch batch_;
+  std::optional<Value> value_;
+};
+
+class SiltstoneStore final : public Store {
+ public:
+  explicit SiltstoneStore(Db db) : db_(std::move(db)) {}
+
+  Result<std::unique_ptr<Session>> session() override {
+    return std::make_unique<SiltstoneSession>(db_);
+  }
+  Result<void> close() override { return db_.close(); }
+
+ private:
+  Db db_;
+};
+
+/// Snappy wherever the library has it, as everybody gets it by default; asked for by name, so that
+/// what is printed is what was measured.
+Compression compression() {
+  return base::codec_available(base::Codec::snappy) ? Compression::snappy : Compression::none;
+}
+
+std::string version() { return siltstone::version(); }
+
+NamedValues settings() {
+  return {{"compression", compression() == Compression::snappy ? "snappy" : "none"},
+          {"io_backend", "posix"}};
+}
+
+Result<std::unique_ptr<Store>> create(const std::string& dir) {
+  return std::make_unique<SiltstoneStore>(
+      SILT_TRY(Db::builder(dir).compression(compression()).build()));
+}
+
+}  // namespace
+
+extern const Engine kSiltstoneEngine;
+const Engine kSiltstoneEngine = {
+    .name = "siltstone",
+    .keeps_data = true,
+    .durability = "every_commit",
+    .version = version,
+    .settings = settings,
+    .create = create,
+};
+
+}  // namespace siltstone::kvbench

@@ -1,0 +1,13 @@
+// SIGINT and SIGTERM as a flag that loops look at, so that a tool can end with what it knows.
+#pragma once
+
+namespace siltstone::tools {
+
+/// From now on the first SIGINT or SIGTERM only sets the flag; a second one ends the process.
+/// Call once, before any thread is started.
+void catch_interrupts() noexcept;
+
+/// True once a signal came. Thread-safe; costs one relaxed load.
+[[nodiscard]] bool interrupted() noexcept;
+
+}  // namespace siltstone::tools
