@@ -1,0 +1,310 @@
+#!/usr/bin/env python3
+"""kvdump as its users run it: on good, live, damaged, missing and foreign stores.
+
+    kvdump_test.py KVDUMP MAKE_STORE [unittest arguments]
+    REWRITE=1 kvdump_test.py ...        writes the golden files anew
+"""
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+GOLDEN = Path(__file__).resolve().parent / 'golden'
+BLOCK = 4096
+FIRST_FRAME = 2 * BLOCK
+OK, NOT_FOUND, USAGE, CORRUPTION, IO, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+# What `make_store DIR fixed` leaves, in order, as kvdump escapes it.
+FIXED = [('apple', 'green'), (r'bin\x00ary\xff\\', r'tab\x09here'), ('empty', ''),
+         ('long', 'x' * 5000), ('user/1', 'name 1'), ('user/2', 'name 2'), ('user/4', 'name 4'),
+         ('user/5', 'name 5')]
+
+
+def kvdump(*arguments, **kwargs) -> subprocess.CompletedProcess:
+    return subprocess.run([KVDUMP, *map(str, arguments)], capture_output=True, check=False,
+                          **kwargs)
+
+
+def make_store(path: Path, *commands) -> Path:
+    subprocess.run([MAKE_STORE, path, *commands], check=True)
+    return path
+
+
+def newest_slot(store: Path) -> Path:
+    return max((store / 'wal').iterdir(), key=lambda path: int(path.name))
+
+
+def flip(path: Path, offset: int, bit: int = 0):
+    with path.open('r+b') as file:
+        file.seek(offset)
+        byte = file.read(1)[0]
+        file.seek(offset)
+        file.write(bytes([byte ^ 1 << bit]))
+
+
+def contents(folder: Path) -> dict:
+    return {path.relative_to(folder): path.read_bytes() if path.is_file() else None
+            for path in sorted(folder.rglob('*'))}
+
+
+def lines(entries) -> bytes:
+    return ''.join(f'{key}\t{value}\n' for key, value in entries).encode()
+
+
+class StoreTest(unittest.TestCase):
+    """A folder for stores, and the checks that every test uses."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory()
+        cls.folder = Path(cls.temporary.name)
+        cls.fixed = make_store(cls.folder / 'fixed', 'fixed')
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.temporary.cleanup()
+
+    def copy(self) -> Path:
+        path = Path(tempfile.mkdtemp(dir=self.folder)) / 'store'
+        shutil.copytree(self.fixed, path)
+        return path
+
+    def expect(self, code: int, *arguments, **kwargs) -> subprocess.CompletedProcess:
+        result = kvdump(*arguments, **kwargs)
+        self.assertEqual(result.returncode, code, result.stdout[-2000:] + result.stderr)
+        self.assertEqual(bool(result.stderr), code not in (OK,), result.stderr)
+        return result
+
+    def expect_golden(self, name: str, output: bytes):
+        """The output, with random numbers named, is that of the golden file."""
+        text = re.sub(r'\b[0-9a-f]{32}\b', '<store>', output.decode())
+        text = re.sub(r'\b[0-9a-f]{16}\b', '<random>', text)
+        path = GOLDEN / name
+        if os.environ.get('REWRITE'):
+            path.write_text(text)
+        self.maxDiff = None
+        self.assertEqual(text, path.read_text())
+
+
+class Scan(StoreTest):
+    def test_prints_the_entries_in_order(self):
+        self.assertEqual(self.expect(OK, 'scan', self.fixed).stdout, lines(FIXED))
+
+    def test_bounds(self):
+        cases = [(['--prefix', 'user/'], FIXED[4:]),
+                 (['--from', 'empty', '--to', 'user/2'], FIXED[2:5]),
+                 (['--limit', 2], FIXED[:2]), (['--prefix', 'none'], []), (['--limit', 0], []),
+                 (['--from', r'bin\x00', '--limit', 1], FIXED[1:2]),
+                 (['--from', 'user/2', '--prefix', 'user/'], FIXED[5:])]
+        for arguments, expected in cases:
+            with self.subTest(arguments):
+                result = self.expect(OK, 'scan', self.fixed, *arguments)
+                self.assertEqual(result.stdout, lines(expected))
+
+    def test_forms(self):
+        scan = ['scan', self.fixed, '--prefix']
+        self.assertEqual(self.expect(OK, *scan, '62696e', '--hex').stdout,
+                         b'62696e00617279ff5c\t7461620968657265\n')
+        self.assertEqual(self.expect(OK, *scan, 'bin', '--raw').stdout,
+                         b'bin\x00ary\xff\\\ttab\there\n')
+        self.assertEqual(self.expect(OK, *scan, 'user', '--keys-only').stdout,
+                         b'user/1\nuser/2\nuser/4\nuser/5\n')
+
+    def test_json(self):
+        self.assertEqual(json.loads(self.expect(OK, 'scan', self.fixed, '--json').stdout), {
+            'schema': 1, 'encoding': 'escape',
+            'entries': [{'key': key, 'value': value} for key, value in FIXED],
+            'count': len(FIXED), 'complete': True, 'error': None})
+        keys = json.loads(self.expect(OK, 'scan', self.fixed, '--json', '--hex', '--keys-only',
+                                      '--limit', 1).stdout)
+        self.assertEqual(keys['entries'], [{'key': b'apple'.hex()}])
+        self.assertEqual(keys['encoding'], 'hex')
+        nothing = json.loads(self.expect(OK, 'scan', self.fixed, '--json', '--limit', 0).stdout)
+        self.assertEqual((nothing['entries'], nothing['count']), ([], 0))
+
+    def test_an_interrupt_ends_with_what_is_known(self):
+        store = make_store(self.folder / 'many', 'many')
+        with subprocess.Popen([KVDUMP, 'scan', store, '--json'], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as process:
+            head = process.stdout.read(1)  # it is printing, and will soon wait for us
+            process.send_signal(signal.SIGINT)
+            report = json.loads(head + process.stdout.read())
+            self.assertEqual(process.wait(), INTERRUPTED)
+        self.assertFalse(report['complete'])
+        self.assertEqual(report['count'], len(report['entries']))
+        self.assertLess(report['count'], 20_000)
+
+    def test_output_that_cannot_be_written_is_an_error(self):
+        with open('/dev/full', 'wb') as full:
+            result = subprocess.run([KVDUMP, 'scan', self.fixed], stdout=full, check=False,
+                                    stderr=subprocess.PIPE)
+        self.assertEqual(result.returncode, IO)
+        self.assertIn(b'No space left', result.stderr)
+
+
+class Wal(StoreTest):
+    def listing(self, store: Path, code: int = OK) -> dict:
+        result = kvdump('wal', store, '--json')
+        self.assertEqual(result.returncode, code, result.stderr)
+        return json.loads(result.stdout)
+
+    def pieces(self, report: dict, *states) -> list:
+        return [(slot['slot'], piece) for slot in report['slots'] for piece in slot['pieces']
+                if piece['state'] in states]
+
+    def test_golden(self):
+        self.expect_golden('wal.txt', self.expect(OK, 'wal', self.fixed).stdout)
+        report = json.loads(self.expect(OK, 'wal', self.fixed, '--json').stdout)
+        self.expect_golden('wal.json', json.dumps(report, indent=1).encode() + b'\n')
+
+    def test_sums(self):
+        report = self.listing(self.fixed)
+        self.assertEqual(report['schema'], 1)
+        self.assertEqual(report['log']['records'], 7)
+        self.assertEqual(report['log']['operations'], 11)
+        self.assertEqual(report['log']['next_sequence'], 12)
+        self.assertTrue(report['log']['clean_end'])
+        self.assertIsNone(report['log']['damage'])
+
+    def test_a_killed_store_has_no_clean_end(self):
+        store = make_store(self.folder / 'killed', 'fixed', 'kill')
+        report = self.listing(store)
+        self.assertFalse(report['log']['clean_end'])
+        self.assertEqual(report['log']['operations'], 11)
+
+    def test_a_second_open_continues_the_first(self):
+        store = make_store(make_store(self.folder / 'twice', 'fixed'), 'fixed')
+        report = self.listing(store)
+        self.assertEqual(report['log']['operations'], 22)
+        headers = [slot['headers'][0] for slot in report['slots']]
+        last = max(headers, key=lambda header: header['segment'])
+        if last['predecessor']:
+            self.assertEqual(last['predecessor']['segment'], last['segment'] - 1)
+        else:  # written anew, where the file system has no direct reads
+            self.assertEqual(report['log']['segments'], 1)
+
+    def test_a_large_record_has_frames_of_its_own(self):
+        report = self.listing(make_store(self.folder / 'large', 'large'))
+        kinds = [piece['kind'] for _, piece in self.pieces(report, 'valid')]
+        self.assertEqual([kind for kind in kinds if kind.startswith('large')],
+                         ['large_begin', 'large_middle', 'large_end'])
+
+    def test_a_flip_in_a_frame_is_named_and_the_rest_is_listed(self):
+        store = self.copy()
+        frame = FIRST_FRAME + BLOCK
+        flip(newest_slot(store), frame + 100)
+        report = self.listing(store, CORRUPTION)
+        (slot, damaged), = self.pieces(report, 'damaged')
+        self.assertEqual((slot, damaged['offset']), (newest_slot(store).name, frame))
+        self.assertTrue(damaged['why'])
+        self.assertTrue(self.pieces(report, 'given_up'))
+        for arguments in (['wal', store], ['scan', store]):
+            message = self.expect(CORRUPTION, *arguments).stderr.decode()
+            self.assertIn(f'wal/{newest_slot(store).name} at offset {frame}', message)
+
+    def test_one_bad_header_copy_is_named_and_does_not_hide_the_rest(self):
+        for copy in (0, 1):
+            store = self.copy()
+            flip(newest_slot(store), copy * BLOCK + 60)
+            report = self.listing(store, CORRUPTION)
+            states = [header['state'] for header in report['slots'][-1]['headers']]
+            self.assertEqual(states.pop(copy), 'bad_checksum')
+            self.assertEqual(states, ['valid'])
+            self.assertEqual(report['log']['operations'], 11)
+
+    def test_two_bad_header_copies_are_corruption(self):
+        store = self.copy()
+        flip(newest_slot(store), 60)
+        flip(newest_slot(store), BLOCK + 60)
+        self.listing(store, CORRUPTION)
+        self.expect(CORRUPTION, 'scan', store)
+
+    def test_any_flip_is_found_or_harmless(self):
+        rng = random.Random(1)
+        store = self.copy()
+        slot = newest_slot(store)
+        report = self.listing(store)
+        end = report['log']['end']['offset']
+        for _ in range(150):
+            offset, bit = rng.randrange(end), rng.randrange(8)
+            with self.subTest(offset=offset, bit=bit):
+                flip(slot, offset, bit)
+                self.assertIn(kvdump('wal', store).returncode, (OK, CORRUPTION))
+                scan = kvdump('scan', store)
+                self.assertIn(scan.returncode, (OK, CORRUPTION))
+                if scan.returncode == OK:
+                    self.assertEqual(scan.stdout, lines(FIXED))
+                flip(slot, offset, bit)
+
+    def test_any_truncation_ends_without_a_crash(self):
+        for size in (0, 1, 100, BLOCK, FIRST_FRAME, FIRST_FRAME + 50, FIRST_FRAME + 3 * BLOCK):
+            with self.subTest(size):
+                store = self.copy()
+                os.truncate(newest_slot(store), size)
+                for verb in ('wal', 'scan'):
+                    self.assertIn(kvdump(verb, store).returncode, (OK, NOT_FOUND, CORRUPTION))
+
+    def test_no_colours_in_a_pipe(self):
+        store = self.copy()
+        flip(newest_slot(store), FIRST_FRAME + 100)
+        environment = {**os.environ, 'TERM': 'xterm'}
+        environment.pop('NO_COLOR', None)
+        self.assertNotIn(b'\033', self.expect(CORRUPTION, 'wal', store, env=environment).stdout)
+
+
+class EveryVerb(StoreTest):
+    VERBS = ('scan', 'wal')
+
+    def test_nothing_there_is_not_found_and_nothing_is_made(self):
+        foreign = self.folder / 'foreign'
+        (foreign / 'wal').mkdir(parents=True)
+        (foreign / 'notes.txt').write_text('mine')
+        empty = self.folder / 'empty'
+        empty.mkdir()
+        for verb in self.VERBS:
+            for path in (self.folder / 'missing', foreign, empty, foreign / 'notes.txt'):
+                with self.subTest(verb=verb, path=path):
+                    before = contents(self.folder)
+                    self.assertEqual(self.expect(NOT_FOUND, verb, path).stdout, b'')
+                    self.assertEqual(contents(self.folder), before)
+
+    def test_a_live_store_is_read_and_left_alone(self):
+        store = self.folder / 'live'
+        with subprocess.Popen([MAKE_STORE, store, 'fixed', 'hold'], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as writer:
+            self.assertEqual(writer.stdout.readline(), b'ready\n')
+            before = contents(store)
+            self.assertEqual(self.expect(OK, 'scan', store).stdout, lines(FIXED))
+            self.expect(OK, 'wal', store)
+            self.assertEqual(contents(store), before)
+            writer.stdin.close()
+            self.assertEqual(writer.wait(), 0)
+
+    def test_usage(self):
+        for arguments in ([], ['nonsense'], ['scan'], ['wal'], ['scan', self.fixed, '--limit', 'x'],
+                          ['scan', self.fixed, '--hex', '--raw'],
+                          ['scan', self.fixed, '--raw', '--json'],
+                          ['scan', self.fixed, '--from', 'xyz', '--hex'],
+                          ['scan', self.fixed, '--prefix', '\\q']):
+            with self.subTest(arguments):
+                self.assertEqual(self.expect(USAGE, *arguments).stdout, b'')
+
+    def test_help_shows_an_example(self):
+        for verb in self.VERBS:
+            self.assertIn(f'Example: kvdump {verb}'.encode(),
+                          self.expect(OK, verb, '--help').stdout)
+        self.assertRegex(self.expect(OK, '--version').stdout, rb'^kvdump \d+\.\d+\.\d+\n$')
+
+
+if __name__ == '__main__':
+    KVDUMP, MAKE_STORE = sys.argv[1:3]
+    del sys.argv[1:3]
+    unittest.main()

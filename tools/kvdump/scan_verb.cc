@@ -1,0 +1,152 @@
+// kvdump scan: the entries of a store in order, as they were when it was opened.
+//
+// Memory does not grow with what is printed: JSON is written entry by entry.
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <siltstone/db.h>
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "byte_text.h"
+#include "common/interrupt.h"
+#include "common/output.h"
+#include "verbs.h"
+
+namespace siltstone::kvdump {
+namespace {
+
+struct ScanArguments {
+  std::string dir;
+  std::string from;  // these three as bytes, once parse_bounds() is done
+  std::string to;
+  std::string prefix;
+  std::uint64_t limit = UINT64_MAX;
+  bool keys_only = false;
+  bool escape = false;
+  bool hex = false;
+  bool raw = false;
+  bool json = false;
+
+  [[nodiscard]] ByteText form() const noexcept {
+    return raw ? ByteText::raw : hex ? ByteText::hex : ByteText::escape;
+  }
+};
+
+/// Turns the bounds from text into bytes, and says whether that was possible.
+bool parse_bounds(ScanArguments& arguments) {
+  for (std::string* bound : {&arguments.from, &arguments.to, &arguments.prefix}) {
+    auto bytes = parse_text(*bound, arguments.form());
+    if (!bytes) {
+      tools::complain(fmt::format("{} is not {}: see kvdump scan --help", *bound,
+                                  arguments.hex ? "hex" : "escaped text"));
+      return false;
+    }
+    *bound = std::move(*bytes);
+  }
+  return true;
+}
+
+/// A JSON string; what is not UTF-8 is replaced.
+std::string json_text(std::string_view text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+/// Prints entries as lines or as elements of a JSON array.
+class EntryPrinter {
+ public:
+  explicit EntryPrinter(const ScanArguments& arguments) : arguments_(arguments) {
+    if (!arguments_.json) return;
+    tools::print("{{\"schema\": 1, \"encoding\": \"{}\", \"entries\": [",
+                 arguments_.hex ? "hex" : "escape");
+  }
+
+  void print(std::string_view key, std::string_view value) {
+    key_text_.clear();
+    append_text(key_text_, key, arguments_.form());
+    value_text_.clear();
+    if (!arguments_.keys_only) append_text(value_text_, value, arguments_.form());
+    if (arguments_.json) {
+      print_element();
+    } else if (arguments_.keys_only) {
+      tools::print("{}\n", key_text_);
+    } else {
+      tools::print("{}\t{}\n", key_text_, value_text_);
+    }
+    ++count_;
+  }
+
+  void finish(bool complete, const Result<void>& status) {
+    if (!arguments_.json) return;
+    tools::print("\n], \"count\": {}, \"complete\": {}, \"error\": {}}}\n", count_, complete,
+                 status ? std::string("null") : json_text(status.error().to_string()));
+  }
+
+  [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
+
+ private:
+  void print_element() {
+    tools::print("{}\n{{\"key\": {}", count_ == 0 ? "" : ",", json_text(key_text_));
+    if (!arguments_.keys_only) tools::print(", \"value\": {}", json_text(value_text_));
+    tools::print("}}");
+  }
+
+  const ScanArguments& arguments_;
+  std::string key_text_;
+  std::string value_text_;
+  std::uint64_t count_ = 0;
+};
+
+int scan(ScanArguments arguments) {
+  if (!parse_bounds(arguments)) return tools::kExitUsage;
+  auto db = Db::builder(arguments.dir).create_if_missing(false).read_only(true).build();
+  if (!db) {
+    tools::complain(db.error().to_string());
+    return exit_code_of(db.error());
+  }
+  EntryPrinter printer(arguments);
+  auto it = db->iterate({.prefix = arguments.prefix, .from = arguments.from, .to = arguments.to});
+  while (it.valid() && printer.count() < arguments.limit && !tools::interrupted()) {
+    printer.print(it.key(), it.value());
+    it.next();
+  }
+  const auto status = it.status();
+  printer.finish(status.has_value() && !tools::interrupted(), status);
+  if (!status) {
+    tools::complain(status.error().to_string());
+    return exit_code_of(status.error());
+  }
+  return tools::interrupted() ? tools::kExitInterrupted : tools::kExitOk;
+}
+
+}  // namespace
+
+void add_scan(CLI::App& app, int& exit_code) {
+  auto arguments = std::make_shared<ScanArguments>();
+  CLI::App* verb = app.add_subcommand("scan", "Print the entries of a store in the order of keys");
+  verb->footer(
+      "One line an entry: key, tab, value. Escaped text is printable ASCII, \\\\ for a backslash "
+      "and\n"
+      "\\xHH for any other byte; --from, --to and --prefix are read in the form that is "
+      "printed.\n\n"
+      "Example: kvdump scan data --prefix user/ --limit 10");
+  verb->add_option("DIR", arguments->dir, "The store")->type_name("")->required();
+  verb->add_option("--from", arguments->from, "First key, inclusive")->type_name("KEY");
+  verb->add_option("--to", arguments->to, "Last key, exclusive")->type_name("KEY");
+  verb->add_option("--prefix", arguments->prefix, "Only keys that begin so")->type_name("KEY");
+  verb->add_option("--limit", arguments->limit, "At most so many entries")->type_name("N");
+  verb->add_flag("--keys-only", arguments->keys_only, "Leave the values out");
+  auto* escape =
+      verb->add_flag("--escape", arguments->escape, "Print bytes as escaped text (the default)");
+  auto* hex = verb->add_flag("--hex", arguments->hex, "Print bytes as hexadecimal digits");
+  auto* raw = verb->add_flag("--raw", arguments->raw, "Print bytes as they are");
+  auto* json = verb->add_flag("--json", arguments->json, "Print one JSON object");
+  hex->excludes(escape);
+  raw->excludes(escape)->excludes(hex)->excludes(json);
+  verb->callback([arguments, &exit_code] { exit_code = scan(*arguments); });
+}
+
+}  // namespace siltstone::kvdump
