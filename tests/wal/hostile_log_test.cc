@@ -158,6 +158,14 @@ TEST_CASE("hostile log: L1, L2, L4, L9, wrong records under right checksums are 
     header.first = base::Sequence{1};
     check_corrupt(forge.frame(header, payload_of(again)), "backwards");
   }
+  SUBCASE("a sequence that an earlier record of the frame has") {
+    const RingPlace second{forge.ring().session, forge.ring().position + payload.size()};
+    const auto twin = payload_of(encode_record(second, forge.next(), 1, commit.entries));
+    payload.insert(payload.end(), twin.begin(), twin.end());
+    FrameHeader header = header_for(forge, payload.size());
+    header.records = header.operations = 2;
+    check_corrupt(forge.frame(header, payload), "backwards");
+  }
   SUBCASE("a gap in the ring") {
     FrameHeader header = header_for(forge, payload.size());
     header.ring.position += 1;

@@ -42,7 +42,8 @@ bool run(LogWorld& world, History& history, std::uint64_t seed, int opens) {
     for (std::uint64_t group = rng.between(1, 3); group > 0; --group) {
       std::vector<Commit> commits;
       for (std::uint64_t count = rng.between(1, 3); count > 0; --count) {
-        const std::size_t bytes = rng.below(4) == 0 ? 9000 : 100;
+        // The last size makes a frame of its own, so that a drain has several.
+        const std::size_t bytes = std::array{100, 100, 9000, 300'000}[rng.below(4)];
         commits.push_back(make_commit(history.attempted.size(), bytes));
         history.attempted.push_back(commits.back());
       }
@@ -199,11 +200,11 @@ TEST_CASE("log: D9, what a failed drain left behind is decided at the next open,
                                                         .path = "*/wal/*",
                                                         .skip = seed % 2,
                                                         .residue = residue});
-          while (opened->drain(make_commit(history.attempted.size(), 9000))) {
+          for (bool is_alive = true; is_alive && history.attempted.size() < 5;) {
             history.attempted.push_back(make_commit(history.attempted.size(), 9000));
-            history.acknowledged = history.attempted.size();
+            is_alive = opened->drain(history.attempted.back()).has_value();
+            if (is_alive) history.acknowledged = history.attempted.size();
           }
-          history.attempted.push_back(make_commit(history.attempted.size(), 9000));
           CHECK(world.storage.faults().hits(rule) == 1);
         }
         auto reopened = world.open();  // in the same boot: the cache may know more than the disk

@@ -259,6 +259,12 @@ TEST_CASE("wal scanner: A4, a missing segment is corruption") {
     CHECK(reading.found->commits == commits_up_to(2));
     CHECK(reading.state->given_up == std::vector<std::string>{"2"});
     CHECK(reading.state->next == third.next());
+    // Not even what is given up loses its id to a new segment.
+    const auto opened = world.open({.recovery = RecoveryMode::truncate});
+    REQUIRE(opened);
+    CHECK(opened->log.writer->end().segment == base::SegmentId{4});
+    CHECK(world.storage.exists("db/wal/2.damaged"));
+    CHECK(world.read().found->commits == commits_up_to(2));
   }
   SUBCASE("at the beginning: nothing can") {
     second.plant(world, 1);
