@@ -30,8 +30,7 @@ class Scanner {
  private:
   [[nodiscard]] Result<void> read_chain(std::span<const std::size_t> chain);
   [[nodiscard]] Result<bool> read_segment(const Slot& slot, std::optional<std::uint64_t> end);
-  [[nodiscard]] Result<WalkEnd> walk(const Slot& slot, std::optional<std::uint64_t> end,
-                                     SegmentReader& reader);
+  [[nodiscard]] Result<bool> refuse_segment(const Slot& slot, const Error& why);
   [[nodiscard]] Result<void> end_at_damage(const Slot& slot, const WalkEnd& walk,
                                            SegmentReader& reader);
   [[nodiscard]] Result<void> give_up_slot(const Slot& slot);
@@ -102,10 +101,14 @@ Result<std::unique_ptr<io::File>> Scanner::open(const Slot& slot) {
 /// `end`: what the successor names; nothing for the last segment. False when the log ends here, at
 /// damage.
 Result<bool> Scanner::read_segment(const Slot& slot, std::optional<std::uint64_t> end) {
+  if (auto begun = replay_.begin_segment(*slot.header()); !begun) {
+    return refuse_segment(slot, begun.error());
+  }
   const auto file = SILT_TRY(open(slot));
   SegmentReader reader(channel_, *file, slot.header()->nonce);
   pieces_.headers(slot, PieceState::valid);
-  WalkEnd walked = SILT_TRY(walk(slot, end, reader));
+  const WalkEnd walked =
+      SILT_TRY(SegmentWalk(reader, slot, end, replay_, pieces_, options_.read_only).run());
   state_.chain.push_back({slot.name, *slot.header(), walked.end});
   state_.clean_end = walked.clean_end;
   if (walked.is_damage) {
@@ -127,15 +130,16 @@ Result<bool> Scanner::read_segment(const Slot& slot, std::optional<std::uint64_t
   return true;
 }
 
-Result<WalkEnd> Scanner::walk(const Slot& slot, std::optional<std::uint64_t> end,
-                              SegmentReader& reader) {
-  if (auto begun = replay_.begin_segment(*slot.header()); !begun) {
-    WalkEnd nothing;
-    nothing.fault = at_place(begun.error(), slot.path, 0);
-    nothing.is_damage = true;
-    return nothing;
+/// A segment that does not continue the log has no place in it, whatever its frames are.
+Result<bool> Scanner::refuse_segment(const Slot& slot, const Error& why) {
+  Error error = at_place(why, slot.path, 0);
+  if (options_.mode == RecoveryMode::strict || state_.chain.empty()) {
+    pieces_.headers(slot, PieceState::damaged);
+    return std::unexpected(std::move(error));
   }
-  return SegmentWalk(reader, slot, end, replay_, pieces_, options_.read_only).run();
+  if (!state_.damage) state_.damage = std::move(error);
+  SILT_TRY(give_up_slot(slot));
+  return false;
 }
 
 Result<void> Scanner::end_at_damage(const Slot& slot, const WalkEnd& walk, SegmentReader& reader) {

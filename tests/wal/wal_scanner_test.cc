@@ -294,6 +294,33 @@ TEST_CASE(
   CHECK(world.read().state.error().code() == ErrorCode::corruption);
 }
 
+TEST_CASE("wal scanner: a segment that does not continue the records before it is given up whole") {
+  LogWorld world;
+  Forge first = forge_commits(2);
+  SegmentHeader header = test_header(2, first.end(), first.next());
+  SUBCASE("in the ring") { header.ring.position += 100; }
+  SUBCASE("in its sequences") { header.first = base::Sequence{1}; }
+  first.plant(world, 0);
+  Forge(header).commit(make_commit(2)).plant(world, 1);
+  CHECK(world.read().state.error().code() == ErrorCode::corruption);
+  const auto opened = world.open({.recovery = RecoveryMode::truncate});
+  REQUIRE(opened);
+  CHECK(opened->log.recovered.given_up == std::vector<std::string>{"1"});
+  const auto again = world.open();  // nothing is left to complain about
+  REQUIRE_MESSAGE(again, again.error().to_string());
+  CHECK(again->found->commits == commits_up_to(2));
+}
+
+TEST_CASE(
+    "wal scanner: a first segment that begins in the middle of a stream cannot be truncated") {
+  LogWorld world;
+  SegmentHeader header = test_header(1);
+  header.ring.position += 100;
+  Forge(header).plant(world, 0);
+  CHECK(world.read(RecoveryMode::truncate).state.error().code() == ErrorCode::corruption);
+  CHECK(world.open({.recovery = RecoveryMode::truncate}).error().code() == ErrorCode::corruption);
+}
+
 TEST_CASE("wal scanner: bytes behind the end that the successor names are void") {
   LogWorld world;
   Forge first = forge_commits(2);
