@@ -105,7 +105,8 @@ struct Crowd {
     return std::move(*opened);
   }
 
-  /// Runs all of them; `prepare` is called when all wait. Outcomes: the first writer's, then the rest.
+  /// Runs all of them; `prepare` is called when all wait. Outcomes: the first writer's, then the
+  /// rest.
   template <typename Prepare>
   void run(const Prepare& prepare) {
     outcomes.assign(1 + kFollowers, Result<Commit>());

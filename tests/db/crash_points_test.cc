@@ -31,9 +31,9 @@ State read_all(Db& db) {
   return found;
 }
 
-/// Cuts the power of a machine that starts as `start` at the first change of the disk, at the second,
-/// and so on to the end of `work`; of each moment makes several crashes, and calls `check` with what
-/// `work` got done and the machine as it boots then.
+/// Cuts the power of a machine that starts as `start` at the first change of the disk, at the
+/// second, and so on to the end of `work`; of each moment makes several crashes, and calls `check`
+/// with what `work` got done and the machine as it boots then.
 template <typename Work, typename Check>
 void at_every_point(const Disk& start, const Work& work, const Check& check) {
   for (std::uint64_t point = 1;; ++point) {
@@ -53,7 +53,8 @@ void at_every_point(const Disk& start, const Work& work, const Check& check) {
   }
 }
 
-/// Puts `count` numbered keys, each open with its own share, until something fails; how many did not.
+/// Puts `count` numbered keys, each open with its own share, until something fails; how many did
+/// not.
 std::uint64_t put_numbers(World& world, std::uint64_t count) {
   std::uint64_t done = 0;
   for (std::uint64_t opens = 0; opens < 2; ++opens) {

@@ -3,8 +3,9 @@
 //   model_test --seeds A..B [--ops N] [--trace] [--plant NAME] [--twice]
 //
 // Runs the seeds from A up to, without, B. The first violation ends it, with the one line that runs
-// that seed again. --trace prints the calls of the run. --twice runs each seed twice and compares the
-// trace hashes. With --plant, a bug is planted that some seed must find: exit code 0 if one does.
+// that seed again. --trace prints the calls of the run. --twice runs each seed twice and compares
+// the trace hashes. With --plant, a bug is planted that some seed must find: exit code 0 if one
+// does.
 #include <charconv>
 #include <cstdint>
 #include <cstdio>

@@ -1,8 +1,8 @@
 // What a store must hold, kept beside it in an ordered map.
 //
-// Every write is one of three things. Acknowledged: it counts for ever. Undecided: it failed, or was
-// under way when the power went; it is invisible in that process, and the next successful open says
-// whether it counts, which is final. Refused: it was never taken, and never shows.
+// Every write is one of three things. Acknowledged: it counts for ever. Undecided: it failed, or
+// was under way when the power went; it is invisible in that process, and the next successful open
+// says whether it counts, which is final. Refused: it was never taken, and never shows.
 //
 // Undecided writes all come after every acknowledged one in the commit order, so what an open finds
 // must be the acknowledged state, plus a prefix of the undecided writes in some order: with several

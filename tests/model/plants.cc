@@ -129,8 +129,8 @@ class LyingStorage final : public io::Storage {
   const Plant plant_;
 };
 
-/// Gives the records of an uncompressed payload the checksums of what they hold now. False when they
-/// cannot be told apart.
+/// Gives the records of an uncompressed payload the checksums of what they hold now. False when
+/// they cannot be told apart.
 bool bless_records(std::span<std::byte> payload, wal::RingPlace place) {
   while (!payload.empty()) {
     if (payload.size() < wal::kRecordHeaderBytes) return false;

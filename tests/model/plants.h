@@ -1,6 +1,6 @@
-// Planted bugs, to show that the model test finds them. Each makes the engine behave as if a line of
-// it were wrong, from outside: by a storage that does less than it says, or by what lies on the disk
-// when the engine looks.
+// Planted bugs, to show that the model test finds them. Each makes the engine behave as if a line
+// of it were wrong, from outside: by a storage that does less than it says, or by what lies on the
+// disk when the engine looks.
 #pragma once
 
 #include <memory>
@@ -27,8 +27,8 @@ enum class Plant : std::uint8_t {
 /// `inner`.
 [[nodiscard]] std::unique_ptr<io::Storage> make_lying_storage(io::Storage& inner, Plant plant);
 
-/// For accept_torn_frame: gives every torn frame in the segments of the store in `dir` the checksums
-/// of what is there, as far as its records can be told apart.
+/// For accept_torn_frame: gives every torn frame in the segments of the store in `dir` the
+/// checksums of what is there, as far as its records can be told apart.
 void bless_torn_frames(support::SimStorage& storage, std::string_view dir);
 
 }  // namespace siltstone::model

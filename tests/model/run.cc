@@ -1,5 +1,5 @@
-// The runner: Run owns the simulated world, the store, and the oracle. A broken promise is thrown as
-// a Violation and ends the run.
+// The runner: Run owns the simulated world, the store, and the oracle. A broken promise is thrown
+// as a Violation and ends the run.
 #include "model/run.h"
 
 #include <algorithm>
@@ -352,8 +352,8 @@ void Run::plan_fault() {
 void Run::trouble_ends() {
   storage_.faults().clear();
   storage_.cut_power_at_mutation(0);
-  // What a failed sync did to the file system, only a boot undoes - or it is ext4, and goes on. When
-  // names could not be synced, a journal has failed, and every file system stops.
+  // What a failed sync did to the file system, only a boot undoes - or it is ext4, and goes on.
+  // When names could not be synced, a journal has failed, and every file system stops.
   const bool goes_on = storage_.options().after_failed_sync == support::AfterFailedSync::forget &&
                        !names_at_risk_ && rng_.coin();
   if (!storage_.has_power() || (fault_planned_ && !goes_on)) {
@@ -367,8 +367,8 @@ void Run::trouble_ends() {
   names_at_risk_ = false;
 }
 
-/// Drops the store as it is, and opens it until that succeeds: the first attempts may meet the trouble
-/// at hand, or new one. Then everything must be there.
+/// Drops the store as it is, and opens it until that succeeds: the first attempts may meet the
+/// trouble at hand, or new one. Then everything must be there.
 void Run::recover(Trouble trouble) {
   const bool killed = !storage_.has_power() || rng_.coin();
   if (killed && storage_.has_power() && db_) storage_.kill();

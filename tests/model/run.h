@@ -4,7 +4,8 @@
 // Everything is drawn from the seed: the machine (direct or cached reads, what a failed sync does,
 // short transfers, queue depth), the mix of actions, the writes, the faults, the moments of power
 // cuts - between operations, within them, during recovery, and during the recovery from that - and
-// what each cut leaves of what was not synced. So a seed is a whole run, and its trace hash proves it.
+// what each cut leaves of what was not synced. So a seed is a whole run, and its trace hash proves
+// it.
 #pragma once
 
 #include <cstdint>
