@@ -11,6 +11,12 @@ namespace siltstone::db {
 Engine::Engine(Parts parts) noexcept : parts_(std::move(parts)) {}
 
 Engine::~Engine() {
+  if (parts_.reads->is_forked()) {
+    // The log's threads are not here, and its end is the parent's business: nothing is touched.
+    static_cast<void>(parts_.commits.release());
+    static_cast<void>(parts_.lock.release());
+    return;
+  }
   // Nobody is left to hear of it; whoever wants to know calls close().
   static_cast<void>(guarded([this] { return close(); }));
 }

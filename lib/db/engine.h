@@ -15,7 +15,7 @@ class Engine {
   explicit Engine(Parts parts) noexcept;
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
-  /// Closes, and ignores the error.
+  /// Closes, and ignores the error. In a child of a fork it does nothing.
   ~Engine();
 
   [[nodiscard]] const std::shared_ptr<ReadPath>& reads() const noexcept { return parts_.reads; }

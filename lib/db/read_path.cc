@@ -7,7 +7,9 @@
 
 namespace siltstone::db {
 
-Error closed_error() noexcept { return Error(ErrorCode::closed, "the store was closed"); }
+Error closed_error() noexcept {
+  return Error(ErrorCode::closed, "the store was closed, or belongs to the parent of a fork");
+}
 
 std::shared_ptr<const ReadPath> closed_reads() {
   auto reads = std::make_shared<ReadPath>();

@@ -4,6 +4,7 @@
 // 1. visible() only grows, and only to the end of a write whose entries are all linked and durable.
 //    So a read at visible() sees whole batches, and nothing that a power cut could take back.
 // 2. Everything here lives as long as anybody who reads: an iterator may outlive its store.
+// 3. It belongs to the process that made it; in a child of a fork it is closed.
 #pragma once
 
 #include <atomic>
@@ -14,6 +15,7 @@
 #include <siltstone/error.h>
 #include <siltstone/value.h>
 
+#include "base/fork.h"
 #include "base/ids.h"
 #include "memtable/memtable.h"
 
@@ -37,13 +39,18 @@ class ReadPath {
   /// Makes everything up to `sequence` visible. One caller at a time, never going back.
   void publish(base::Sequence sequence) noexcept;
 
-  [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool is_closed() const noexcept {
+    return closed_.load(std::memory_order_acquire) || is_forked();
+  }
+  /// True in a process that inherited it.
+  [[nodiscard]] bool is_forked() const noexcept { return generation_ != base::fork_generation(); }
   void close() noexcept { closed_.store(true, std::memory_order_release); }
 
   /// `closed` after close(). Throws only std::bad_alloc.
   [[nodiscard]] Result<std::optional<Value>> get(std::string_view key) const;
 
  private:
+  const std::uint64_t generation_ = base::fork_generation();
   memtable::Memtable memtable_;
   std::atomic<std::uint64_t> visible_{0};
   std::atomic<bool> closed_{false};

@@ -5,6 +5,9 @@
 // way, a bind mount) leads to a second writer. The list tells "this process" from "another one",
 // and holds where the file system only pretends to lock.
 //
+// A child of a fork owns no store: it closes its copies of the LOCK files, which would keep the
+// stores locked after their owner has gone.
+//
 // The kernel lets go of the lock when the process dies, however it does. The file stays: were it
 // removed, somebody who had just opened it would lock a file that nobody else can see.
 #pragma once
@@ -13,6 +16,7 @@
 
 #include <siltstone/error.h>
 
+#include "base/thread_annotations.h"
 #include "io/storage.h"
 
 namespace siltstone::db {
@@ -31,9 +35,10 @@ class StoreLock {
  private:
   StoreLock(const io::Storage& storage, std::unique_ptr<io::File> file, io::FileId id) noexcept;
   [[nodiscard]] bool enlist() noexcept;
+  static void abandon_all() noexcept SILT_NO_THREAD_SAFETY_ANALYSIS;
 
   const io::Storage& storage_;
-  const std::unique_ptr<io::File> file_;
+  std::unique_ptr<io::File> file_;  // null in a child of a fork
   const io::FileId id_;
   bool enlisted_ = false;
   StoreLock* next_ = nullptr;  // in the process's list
