@@ -49,13 +49,13 @@ class Writes {
   [[nodiscard]] Write put(support::Rng& rng);
   [[nodiscard]] Write erase(support::Rng& rng);
   [[nodiscard]] Write batch(support::Rng& rng);
-  /// Every key that key() can draw.
+  /// A value for `key`, numbered; sometimes empty, sometimes long.
+  [[nodiscard]] std::string value(std::string_view key, support::Rng& rng);
+  /// How many keys key() can draw: key_number() of 0, 1, and so on.
   [[nodiscard]] std::uint64_t key_count() const noexcept { return keys_; }
   [[nodiscard]] static std::string key_number(std::uint64_t number);
 
  private:
-  [[nodiscard]] std::string value(std::string_view key, support::Rng& rng);
-
   std::uint64_t keys_;
   std::uint64_t longest_;  // most values are at most so long
   std::uint64_t written_ = 0;

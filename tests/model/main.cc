@@ -35,7 +35,8 @@ struct Arguments {
 [[noreturn]] void usage() {
   std::fputs(
       "usage: model_test [--seeds A..B] [--ops N] [--trace] [--twice] [--plant NAME]\n"
-      "plants: skip_sync skip_directory_sync ignore_write_error accept_torn_frame\n",
+      "plants: skip_sync skip_durable_write skip_directory_sync ignore_write_error\n"
+      "        accept_torn_frame\n",
       stderr);
   std::exit(2);
 }

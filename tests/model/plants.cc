@@ -18,6 +18,7 @@ namespace {
 constexpr std::pair<std::string_view, Plant> kNames[] = {
     {"none", Plant::none},
     {"skip_sync", Plant::skip_sync},
+    {"skip_durable_write", Plant::skip_durable_write},
     {"skip_directory_sync", Plant::skip_directory_sync},
     {"ignore_write_error", Plant::ignore_write_error},
     {"accept_torn_frame", Plant::accept_torn_frame},
@@ -31,8 +32,10 @@ class LyingQueue final : public io::Queue {
   [[nodiscard]] std::size_t capacity() const noexcept override { return inner_->capacity(); }
 
   [[nodiscard]] std::int64_t submit(std::span<io::Request* const> batch) override {
+    if (plant_ == Plant::skip_durable_write) {
+      for (io::Request* request : batch) request->durable = false;
+    }
     if (plant_ != Plant::skip_sync) return inner_->submit(batch);
-    for (io::Request* request : batch) request->durable = false;
     if (batch.empty() || batch.front()->opcode != io::Opcode::sync) {
       const auto others = std::ranges::find(batch, io::Opcode::sync, &io::Request::opcode);
       return inner_->submit({batch.begin(), others});

@@ -14,7 +14,8 @@ namespace siltstone::model {
 
 enum class Plant : std::uint8_t {
   none,
-  skip_sync,            ///< Writes are not made durable, and syncs of files do nothing.
+  skip_sync,            ///< Syncs of files do nothing.
+  skip_durable_write,   ///< Writes that are to be durable at completion are not.
   skip_directory_sync,  ///< Syncs of directories do nothing.
   ignore_write_error,   ///< Whatever a write or sync answers is taken for success.
   accept_torn_frame,    ///< Recovery takes frames whose checksums do not match.

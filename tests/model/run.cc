@@ -3,6 +3,8 @@
 #include "model/run.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -15,9 +17,10 @@
 
 #include "db/access.h"
 #include "model/actions.h"
+#include "model/client.h"
 #include "model/oracle.h"
 #include "model/value_code.h"
-#include "support/sim_storage.h"
+#include "model/world.h"
 
 namespace siltstone::model {
 namespace {
@@ -33,17 +36,6 @@ struct Violation : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-class SimEntropy final : public io::Entropy {
- public:
-  explicit SimEntropy(std::uint64_t seed) : rng_(seed) {}
-  void fill(std::span<std::byte> out) noexcept override {
-    for (std::byte& byte : out) byte = static_cast<std::byte>(rng_.next());
-  }
-
- private:
-  support::Rng rng_;
-};
-
 /// An iterator, and what it must go on to show.
 struct HeldIterator {
   Iterator iterator;
@@ -56,11 +48,10 @@ class Run {
   explicit Run(const RunOptions& options)
       : options_(options),
         rng_(options.seed),
-        mix_(rng_, false),
+        mix_(rng_, options.seed % 3 == 0),
         writes_(rng_),
-        storage_(options.seed, support::SimStorageOptions::nasty(options.seed)),
-        lying_(make_lying_storage(storage_, options.plant)),
-        entropy_(options.seed) {
+        world_(options.seed, options.plant),
+        storage_(world_.storage) {
     settings_.dir = kDir;
     settings_.compression = rng_.coin() ? Compression::snappy : Compression::none;
   }
@@ -73,13 +64,16 @@ class Run {
   }
 
   RunReport report;
-  support::SimStorage& storage() noexcept { return storage_; }
+  [[nodiscard]] const support::SimTrace& trace() const noexcept { return world_.trace; }
   [[nodiscard]] std::uint64_t done() const noexcept { return done_; }
 
  private:
   void step();
   void do_write(const Write& write);
   void write_failed(const Write& write, const Error& error);
+  void run_clients();
+  [[noreturn]] void give_up(std::string_view what);
+  void take_reports(std::vector<Client>& clients);
   void check_get(const std::string& key);
   void check_scan();
   void hold_iterator();
@@ -102,23 +96,15 @@ class Run {
     if (!result) violation(fmt::format("{}: {}", what, result.error().to_string()));
   }
   void note(std::string_view what, std::string_view key = {}) {
-    storage_.trace().add(storage_.clock().now(), what, key);
-  }
-  [[nodiscard]] io::Environment environment() noexcept {
-    return {.storage = lying_.get(),
-            .clock = &storage_.clock(),
-            .executor = &io::system_executor(),
-            .parker = &io::system_parker(),
-            .entropy = &entropy_};
+    world_.trace.add(world_.clock.now(), what, key);
   }
 
   const RunOptions options_;
   support::Rng rng_;
   Mix mix_;
   Writes writes_;
-  support::SimStorage storage_;
-  const std::unique_ptr<io::Storage> lying_;
-  SimEntropy entropy_;
+  World world_;
+  support::SimStorage& storage_;
   db::Settings settings_;
 
   std::optional<Db> db_;
@@ -143,7 +129,7 @@ void Run::step() {
     case Action::flush: return check_refusal(db_->flush(), "flush");
     case Action::open_second: return open_second();
     case Action::open_read_only: return open_read_only();
-    case Action::clients: return;
+    case Action::clients: return run_clients();
     case Action::reopen:
       note("model: close");
       check_refusal(db_->close(), "close");
@@ -163,17 +149,7 @@ void Run::step() {
 
 void Run::do_write(const Write& write) {
   note("model: write", quoted(write.front().key));
-  Result<Commit> commit = [&] {
-    if (write.size() == 1) {
-      const auto& [key, value] = write.front();
-      return value ? db_->put(key, *value) : db_->erase(key);
-    }
-    Batch batch;
-    for (const auto& [key, value] : write) {
-      expect_ok(value ? batch.put(key, *value) : batch.erase(key), "adding to a batch");
-    }
-    return db_->put_batch(batch);
-  }();
+  const auto commit = perform(*db_, write);
   if (!commit) return write_failed(write, commit.error());
   if (refused_) violation("a write was taken after the log had failed");
   if (const auto wrong = oracle_.acknowledge(write, commit->seq); !wrong.empty()) violation(wrong);
@@ -194,6 +170,63 @@ void Run::write_failed(const Write& write, const Error& error) {
   check_refusal(db_->flush(), "flush");
   // Go on for a while, with reads and refused writes; in the end the store is opened anew.
   if (rng_.coin()) recover();
+}
+
+void Run::run_clients() {
+  note("model: clients");
+  if (rng_.below(4) == 0) plan_power_cut(60);
+  if (rng_.below(6) == 0) plan_fault();
+  std::vector<Client> clients;
+  const std::uint64_t count = rng_.between(2, Oracle::kMaxUndecided - 1);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    clients.emplace_back(i, *db_, oracle_.state(), writes_, rng_.fork(rng_.next()));
+  }
+  const std::uint64_t operations = rng_.between(3, 20);
+  done_ += count * operations;
+  support::SimScheduler scheduler(rng_.next(), support::SimSchedulerOptions::from_seed(rng_.next()),
+                                  world_.clock, world_.trace);
+  for (Client& client : clients) {
+    scheduler.spawn("client", [&client, operations] { client.run(operations); });
+  }
+  const auto outcome = scheduler.run();
+  // The clients that hang hold locks, and what they refer to must stay: nothing can be cleaned up.
+  if (!outcome.failure.empty()) give_up(outcome.failure);
+  if (outcome.exception) std::rethrow_exception(outcome.exception);
+  take_reports(clients);
+}
+
+void Run::take_reports(std::vector<Client>& clients) {
+  std::vector<std::pair<Write, std::uint64_t>> acknowledged;
+  std::optional<Error> failure;
+  for (const Client& client : clients) {
+    const ClientReport& of = client.report();
+    if (!of.violation.empty()) violation(of.violation);
+    acknowledged.insert(acknowledged.end(), of.acknowledged.begin(), of.acknowledged.end());
+    if (!of.failure) continue;
+    if (!refused_) check_explained(*of.failure, "a client's write");
+    if (refused_ && of.failure->code() != *refused_) violation("refused for another cause");
+    if (refused_ && of.undecided) violation("a write was taken after the log had failed");
+    if (of.undecided) oracle_.leave_undecided(*of.undecided);
+    failure = of.failure;
+  }
+  std::ranges::sort(acknowledged, {}, &std::pair<Write, std::uint64_t>::second);
+  for (const auto& [write, last_sequence] : acknowledged) {
+    if (const auto wrong = oracle_.acknowledge(write, last_sequence); !wrong.empty()) {
+      violation(wrong);
+    }
+  }
+  if (refused_ && !acknowledged.empty()) violation("a write was taken after the log had failed");
+  if (failure) refused_ = failure->code();
+  check_everything();
+}
+
+// Ends the process as it is, with what main() would have said.
+void Run::give_up(std::string_view what) {
+  fmt::print("{}seed {}: operation {}: {}\nagain: model_test --seeds {}..{} --ops {} --trace\n",
+             world_.trace.to_string(), options_.seed, done_, what, options_.seed, options_.seed + 1,
+             options_.operations);
+  std::fflush(stdout);
+  std::_Exit(1);
 }
 
 void Run::check_refusal(const Result<void>& result, std::string_view what) {
@@ -295,7 +328,7 @@ void Run::check_everything() {
 }
 
 void Run::open_second() {
-  const auto second = db::Access::open(settings_, environment());
+  const auto second = db::Access::open(settings_, world_.environment());
   if (second) violation("a second writer was let in");
   if (second.error().code() != ErrorCode::busy) check_explained(second.error(), "a second open");
 }
@@ -304,7 +337,7 @@ void Run::open_read_only() {
   db::Settings settings = settings_;
   settings.read_only = true;
   const std::uint64_t changes = storage_.mutations();
-  auto reader = db::Access::open(settings, environment());
+  auto reader = db::Access::open(settings, world_.environment());
   if (storage_.mutations() != changes) violation("a read-only open changed the disk");
   if (!reader) return check_explained(reader.error(), "a read-only open");
   const State found = read_all(*reader);
@@ -393,7 +426,7 @@ void Run::recover(Trouble trouble) {
 }
 
 bool Run::try_open() {
-  auto opened = db::Access::open(settings_, environment());
+  auto opened = db::Access::open(settings_, world_.environment());
   if (!opened) {
     ++report.failed_opens;
     note("model: open failed", opened.error().to_string());
@@ -416,8 +449,8 @@ RunReport run(const RunOptions& options, bool with_trace) {
   } catch (const Violation& violation) {
     the_run.report.violation = fmt::format("operation {}: {}", the_run.done(), violation.what());
   }
-  the_run.report.trace_hash = the_run.storage().trace().hash();
-  if (with_trace) the_run.report.trace = the_run.storage().trace().to_string(kTraceEvents);
+  the_run.report.trace_hash = the_run.trace().hash();
+  if (with_trace) the_run.report.trace = the_run.trace().to_string(kTraceEvents);
   return the_run.report;
 }
 

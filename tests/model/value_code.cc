@@ -41,4 +41,10 @@ bool is_genuine(std::string_view key, std::string_view value) noexcept {
   return mine && whole && end.u32() == base::crc32c(0, covered);
 }
 
+std::uint64_t write_of(std::string_view value) noexcept {
+  base::Reader in(base::as_bytes(value));
+  static_cast<void>(in.u64());
+  return in.u64();
+}
+
 }  // namespace siltstone::model

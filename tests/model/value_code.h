@@ -20,4 +20,7 @@ inline constexpr std::size_t kProofBytes = 24;
 /// True when make_value() may have made it for this key: the empty value proves nothing and may be.
 [[nodiscard]] bool is_genuine(std::string_view key, std::string_view value) noexcept;
 
+/// The number of the write that made a genuine value; 0 for the empty one.
+[[nodiscard]] std::uint64_t write_of(std::string_view value) noexcept;
+
 }  // namespace siltstone::model

@@ -1,0 +1,52 @@
+// The simulated machine of a run: its parts share one clock and one trace.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "io/environment.h"
+#include "model/plants.h"
+#include "support/rng.h"
+#include "support/sim_clock.h"
+#include "support/sim_executor.h"
+#include "support/sim_parker.h"
+#include "support/sim_storage.h"
+#include "support/sim_trace.h"
+
+namespace siltstone::model {
+
+class Entropy final : public io::Entropy {
+ public:
+  explicit Entropy(std::uint64_t seed) noexcept : rng_(seed) {}
+  void fill(std::span<std::byte> out) noexcept override {
+    for (std::byte& byte : out) byte = static_cast<std::byte>(rng_.below(256));
+  }
+
+ private:
+  support::Rng rng_;
+};
+
+struct World {
+  World(std::uint64_t seed, Plant plant)
+      : storage(seed, support::SimStorageOptions::nasty(seed), &clock, &trace),
+        lying(make_lying_storage(storage, plant)),
+        executor(seed, clock, trace),
+        parker(clock, executor),
+        entropy(seed) {}
+
+  /// What the store sees; with a planted bug, a storage that lies.
+  [[nodiscard]] io::Environment environment() noexcept {
+    return {lying.get(), &clock, &executor, &parker, &entropy};
+  }
+
+  support::SimTrace trace;
+  support::SimClock clock;
+  support::SimStorage storage;
+  std::unique_ptr<io::Storage> lying;
+  support::SimExecutor executor;
+  support::SimParker parker;
+  Entropy entropy;
+};
+
+}  // namespace siltstone::model
