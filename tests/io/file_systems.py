@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Runs the tests of lib/io on every file system this machine can make, each small and of its own.
+"""Runs the tests of a layer on every file system this machine can make, each small and of its own.
 
-    tests/io/file_systems.py IO_TESTS
+    tests/io/file_systems.py TESTS
 
 Needs root, loop devices and the mkfs programs; leaves out what is missing, and is skipped (77) when
 nothing is left.
@@ -49,7 +49,7 @@ def mount(stack, folder, *arguments):
     return place
 
 
-def test_on(name, io_tests, prepare):
+def test_on(name, tests, prepare):
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir='/var/tmp')))
         try:
@@ -57,7 +57,7 @@ def test_on(name, io_tests, prepare):
         except (subprocess.CalledProcessError, FileNotFoundError) as error:
             print(f'{name}: skipped: {error}')
             return None
-        result = subprocess.run([io_tests], env={**os.environ, 'TMPDIR': str(place)})
+        result = subprocess.run([tests], env={**os.environ, 'TMPDIR': str(place)})
         print(f'{name}: {"failed" if result.returncode else "passed"}', flush=True)
         return result.returncode == 0
 
@@ -66,11 +66,11 @@ def main():
     if os.geteuid() != 0 or not shutil.which('losetup'):
         print('skipped: needs root and losetup')
         return SKIPPED
-    io_tests = sys.argv[1]
-    results = [test_on('tmpfs', io_tests, lambda stack, folder: mount(
+    tests = sys.argv[1]
+    results = [test_on('tmpfs', tests, lambda stack, folder: mount(
         stack, folder, '-t', 'tmpfs', '-o', 'size=64m', 'tmpfs'))]
     for name, *how in FILE_SYSTEMS:
-        results.append(test_on(name, io_tests,
+        results.append(test_on(name, tests,
                                lambda stack, folder: mount_loop(stack, folder, *how)))
     if all(result is None for result in results):
         return SKIPPED
