@@ -42,6 +42,12 @@ unsigned usable_cores() {
   return static_cast<unsigned>(CPU_COUNT(&set));
 }
 
+double load_of_last_minute() {
+  double load = 0;
+  std::ifstream("/proc/loadavg") >> load;
+  return load;
+}
+
 /// True when `path` is `mount` or lies below it.
 bool is_below(const std::string& path, const std::string& mount) {
   if (mount == "/" || path == mount) return true;
@@ -77,6 +83,7 @@ Host describe_host(const std::string& dir) {
   Host host{
       .cpu = cpu_model(),
       .cores = usable_cores(),
+      .load = load_of_last_minute(),
       .kernel = fmt::format("{} {} {}", system.sysname, system.release, system.machine),
       .file_system = "unknown",
       .device = "unknown",

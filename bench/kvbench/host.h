@@ -9,6 +9,7 @@ namespace siltstone::kvbench {
 struct Host {
   std::string cpu;
   unsigned cores = 0;  ///< That this process may use.
+  double load = 0;     ///< Threads that wanted to run over the last minute, on average.
   std::string kernel;
   std::string file_system;  ///< Type, such as "ext4"; "unknown" when the kernel does not tell.
   std::string device;       ///< What is mounted, such as "/dev/vda1".

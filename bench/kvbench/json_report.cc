@@ -81,6 +81,7 @@ std::string format_json(std::span<const Row> rows, const Settings& settings, con
       {"host",
        {{"cpu", host.cpu},
         {"cores", host.cores},
+        {"load", host.load},
         {"kernel", host.kernel},
         {"file_system", host.file_system},
         {"device", host.device},

@@ -11,6 +11,9 @@
 namespace siltstone::kvbench {
 namespace {
 
+/// Of the cores: when more threads want to run, ours may have to wait for one.
+constexpr double kBusyShare = 0.5;
+
 constexpr std::string_view kTableHead =
     "engine     workload         ops/s  +-%       p50       p95       p99     p99.9    p99.99"
     "       max  cpu us     WA    SA   disk MB   RSS MB\n";
@@ -65,7 +68,7 @@ std::string format_notes(std::span<const Row> rows) {
     const std::string name = fmt::format(" {} {}", row.engine->name, row.workload->name);
     if (row.workload->batched) {
       batches += name + ";";
-    } else if (run.latency_samples < run.tally.ops) {
+    } else if (run.tally.ops / run.latency_samples > 1) {
       samples += fmt::format("{} 1 in {};", name, run.tally.ops / run.latency_samples);
     }
   }
@@ -103,6 +106,10 @@ std::string format_head(const Settings& settings, const Host& host, const Build&
   }
   if (!build.unfit.empty()) {
     text += fmt::format("WARNING   this build is not meant to be measured: {}\n", build.unfit);
+  }
+  if (host.load > kBusyShare * host.cores) {
+    text += fmt::format("WARNING   the machine is busy (load {:.1f}): figures will be too low\n",
+                        host.load);
   }
   if (host.file_system == "tmpfs") {
     text += "WARNING   tmpfs is memory: nothing here is durable, and no device is measured\n";

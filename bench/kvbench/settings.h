@@ -11,9 +11,9 @@ namespace siltstone::kvbench {
 struct Settings {
   std::vector<std::string> engines;
   std::vector<std::string> workloads;
-  std::string dir;              ///< Where the stores are made, each in a fresh directory.
-  std::uint64_t num = 100'000;  ///< Entries a fill writes.
-  std::uint64_t reads = 0;      ///< Operations of a point-read workload; 0: num.
+  std::string dir;             ///< Where the stores are made, each in a fresh directory.
+  std::uint64_t num = 20'000;  ///< Entries a fill writes; each may wait for the device.
+  std::uint64_t reads = 0;     ///< Operations of a point-read workload; 0: num.
   std::size_t key_bytes = 16;
   std::size_t value_bytes = 100;
   double compressibility = 0.5;  ///< The part of a value that a compressor can take away.

@@ -22,8 +22,8 @@ PERCENTILES = ['p50', 'p95', 'p99', 'p99.9', 'p99.99', 'max']
 
 NUMBER = (int, float)
 NONE = type(None)
-HOST = {'cpu': str, 'cores': int, 'kernel': str, 'file_system': str, 'device': str, 'build': str,
-        'compiler': str, 'assertions': bool}
+HOST = {'cpu': str, 'cores': int, 'load': float, 'kernel': str, 'file_system': str,
+        'device': str, 'build': str, 'compiler': str, 'assertions': bool}
 RESULT = {
     'engine': str, 'engine_version': str, 'workload': str, 'threads': int, 'num': int,
     'key_size': int, 'value_size': int, 'ops': int, 'found': (int, NONE), 'seconds': NUMBER,
