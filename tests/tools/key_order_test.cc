@@ -31,10 +31,12 @@ TEST_CASE("key order: sequential is ascending, and shuffled depends on the seed 
   CHECK(same_as_other < 20);
 }
 
-TEST_CASE("key order: shuffled spreads every stretch of positions over all keys") {
+TEST_CASE("key order: shuffled spreads a stretch of positions over all keys as chance would") {
   constexpr std::uint64_t kNum = 100'000;
   constexpr std::uint64_t kBins = 20;
   constexpr std::uint64_t kStretch = 2000;
+  double sum = 0;
+  double stretches = 0;
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     const auto order = KeyOrder::shuffled(kNum, seed);
     for (std::uint64_t begin = 0; begin < kNum; begin += kStretch) {
@@ -47,6 +49,10 @@ TEST_CASE("key order: shuffled spreads every stretch of positions over all keys"
       }
       // 19 degrees of freedom: one in 10^8 random stretches is beyond 76.
       CHECK(chi_square < 76);
+      sum += chi_square;
+      ++stretches;
     }
   }
+  // Too even is no chance either: a plain progression is.
+  CHECK(sum / stretches == doctest::Approx(19).epsilon(0.15));
 }
