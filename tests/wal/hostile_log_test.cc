@@ -82,7 +82,7 @@ TEST_CASE("hostile log: C4, C5, page_crc_detects_every_flip, an error or nothing
     REQUIRE(opened->log.writer->mark(true));
   }
   std::uint64_t refused = 0;
-  for (const std::uint64_t slot : {0, 1}) {
+  for (const std::uint64_t slot : {0U, 1U}) {
     const std::uint64_t size = world.storage.contents(slot_path(slot)).size();
     for (std::uint64_t byte = 0; byte < size; ++byte) {
       // The first bytes of a block hold whatever there is in it; of the rest a sample is enough.

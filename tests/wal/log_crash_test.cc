@@ -43,7 +43,7 @@ bool run(LogWorld& world, History& history, std::uint64_t seed, int opens) {
       std::vector<Commit> commits;
       for (std::uint64_t count = rng.between(1, 3); count > 0; --count) {
         // The last size makes a frame of its own, so that a drain has several.
-        const std::size_t bytes = std::array{100, 100, 9000, 300'000}[rng.below(4)];
+        const std::size_t bytes = std::array{100U, 100U, 9000U, 300'000U}[rng.below(4)];
         commits.push_back(make_commit(history.attempted.size(), bytes));
         history.attempted.push_back(commits.back());
       }
