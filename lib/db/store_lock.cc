@@ -51,6 +51,8 @@ Result<std::unique_ptr<StoreLock>> StoreLock::take(const io::Storage& storage, i
 
 StoreLock::~StoreLock() {
   if (!enlisted_) return;
+  // Closing would do, were there no child of a fork that has not closed its copy yet.
+  static_cast<void>(file_->unlock(0, 0));
   const base::MutexLock guard(list_mutex);
   StoreLock** link = &list_head;
   while (*link != this) link = &(*link)->next_;
