@@ -98,8 +98,9 @@ struct Crowd {
   Crowd() : gate(world.storage), db(open()) {}
 
   Db open() {
-    io::Environment environment = world.environment();
+    io::Environment environment = world.sim.environment();
     environment.storage = &gate;
+    environment.parker = &io::system_parker();  // the writers are real threads
     auto opened = db::Access::open({.dir = "db"}, environment);
     if (!opened) FAIL(opened.error().to_string());
     return std::move(*opened);

@@ -19,6 +19,12 @@ using support::TempDir;
 
 namespace {
 
+Db open(const TempDir& tmp) {
+  auto db = Db::builder(tmp / "data").build();
+  if (!db) FAIL(db.error().to_string());
+  return std::move(*db);
+}
+
 bool is_closed(const auto& result) { return !result && result.error().code() == ErrorCode::closed; }
 
 std::uint64_t sequence_of(const Result<Commit>& commit) {
@@ -31,7 +37,7 @@ std::uint64_t sequence_of(const Result<Commit>& commit) {
 TEST_CASE(
     "fork: the child's handles are closed, and writing, closing or dropping them does nothing") {
   const TempDir tmp;
-  std::optional<Db> db = *Db::builder(tmp / "data").build();
+  std::optional<Db> db = open(tmp);
   CHECK(sequence_of(db->put("k", "v")) == 1);
   auto it = db->iterate();
   const auto size = std::filesystem::file_size(tmp / "data/wal/0");
@@ -53,7 +59,7 @@ TEST_CASE(
   CHECK(it.valid());
   CHECK(sequence_of(db->put("l", "w")) == 2);
   REQUIRE(db->close());
-  db = *Db::builder(tmp / "data").build();
+  db = open(tmp);
   CHECK(**db->get("k") == "v");
   CHECK(**db->get("l") == "w");
   CHECK(db::Access::engine(*db).recovered().clean_end);
@@ -61,7 +67,7 @@ TEST_CASE(
 
 TEST_CASE("fork: a child that lives on does not keep the store locked, and may open it itself") {
   const TempDir tmp;
-  std::optional<Db> db = *Db::builder(tmp / "data").build();
+  std::optional<Db> db = open(tmp);
   CHECK(sequence_of(db->put("k", "v")) == 1);
   int go[2];
   REQUIRE(pipe(go) == 0);
@@ -76,12 +82,12 @@ TEST_CASE("fork: a child that lives on does not keep the store locked, and may o
   }
   close(go[0]);
   REQUIRE(db->close());
-  db = *Db::builder(tmp / "data").build();
+  db = open(tmp);
   REQUIRE(db->close());
   close(go[1]);
   int status = 0;
   REQUIRE(waitpid(child, &status, 0) == child);
   CHECK(status == 0);
-  db = *Db::builder(tmp / "data").build();
+  db = open(tmp);
   CHECK(**db->get("child") == "v");
 }

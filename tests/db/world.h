@@ -2,8 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
-#include <string>
 #include <utility>
 
 #include <doctest/doctest.h>
@@ -11,35 +9,18 @@
 
 #include "db/access.h"
 #include "io/environment.h"
-#include "support/rng.h"
 #include "support/sim_storage.h"
+#include "support/simulation.h"
 
 namespace siltstone::db {
 
-class SimEntropy final : public io::Entropy {
- public:
-  explicit SimEntropy(std::uint64_t seed) : rng_(seed) {}
-  void fill(std::span<std::byte> out) noexcept override {
-    for (std::byte& byte : out) byte = static_cast<std::byte>(rng_.next());
-  }
-
- private:
-  support::Rng rng_;
-};
-
 struct World {
-  explicit World(std::uint64_t seed) : storage(seed), entropy(seed) {}
-  World(support::Disk disk, std::uint64_t seed) : storage(std::move(disk), seed), entropy(seed) {}
+  explicit World(std::uint64_t seed) : sim(seed) {}
+  /// Starts with this disk.
+  World(support::Disk disk, std::uint64_t seed) : sim(seed) { storage.restart(std::move(disk)); }
 
-  [[nodiscard]] io::Environment environment() {
-    return {.storage = &storage,
-            .clock = &storage.clock(),
-            .executor = &io::system_executor(),
-            .parker = &io::system_parker(),
-            .entropy = &entropy};
-  }
   [[nodiscard]] Result<Db> try_open(const Settings& settings = {.dir = "db"}) {
-    return Access::open(settings, environment());
+    return Access::open(settings, sim.environment());
   }
   [[nodiscard]] Db open(const Settings& settings = {.dir = "db"}) {
     auto db = try_open(settings);
@@ -47,8 +28,8 @@ struct World {
     return std::move(*db);
   }
 
-  support::SimStorage storage;
-  SimEntropy entropy;
+  support::Simulation sim;
+  support::SimStorage& storage = sim.storage();
 };
 
 }  // namespace siltstone::db

@@ -1,0 +1,111 @@
+// Without memory: each allocation of a call fails in turn, and the call says out_of_memory, with
+// nothing changed, until the first time that none fails.
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <new>
+#include <string>
+#include <utility>
+
+#include <doctest/doctest.h>
+#include <siltstone/db.h>
+
+#include "support/temp_dir.h"
+
+namespace {
+
+// Allocations of this thread that still succeed; negative: all do.
+thread_local std::int64_t allocations_left = -1;
+
+bool may_allocate() noexcept {
+  if (allocations_left < 0) return true;
+  return allocations_left-- > 0 || (allocations_left = 0, false);
+}
+
+}  // namespace
+
+// Replaced for the whole executable; elsewhere they never fail without need.
+void* operator new(std::size_t size) {
+  void* memory = may_allocate() ? std::malloc(size != 0 ? size : 1) : nullptr;
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+using namespace siltstone;
+using support::TempDir;
+
+namespace {
+
+Db open(const TempDir& tmp) {
+  auto db = Db::builder(tmp / "data").build();
+  if (!db) FAIL(db.error().to_string());
+  return std::move(*db);
+}
+
+/// Calls with no memory at all, then with one allocation, and so on, until it works; how many calls
+/// did not. `call` returns a Result.
+template <typename Call>
+std::int64_t starve(const Call& call) {
+  for (std::int64_t allowed = 0;; ++allowed) {
+    allocations_left = allowed;
+    const auto result = call();
+    allocations_left = -1;
+    if (result) return allowed;
+    CAPTURE(allowed);
+    REQUIRE(result.error().code() == ErrorCode::out_of_memory);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("memory: a write that lacks it changes nothing, and the next one is taken") {
+  const TempDir tmp;
+  Db db = open(tmp);
+  REQUIRE(db.put("k", "old"));
+  const std::string value(5000, 'v');
+  const auto failed = starve([&] {
+    const auto put = db.put("k", value);
+    allocations_left = -1;
+    if (!put) CHECK(**db.get("k") == "old");
+    return put;
+  });
+  CHECK(failed > 0);
+  CHECK(**db.get("k") == value);
+  CHECK(db.put("k", "new")->seq == 3);
+}
+
+TEST_CASE("memory: reads and iterators that lack it say so, and the store is as it was") {
+  const TempDir tmp;
+  Db db = open(tmp);
+  const std::string value(5000, 'v');
+  REQUIRE(db.put("k", value));
+  CHECK(starve([&] { return db.get("k"); }) > 0);
+  const std::string prefix(100, 'k');
+  CHECK(starve([&] { return db.iterate({.prefix = prefix}).status(); }) > 0);
+  CHECK(**db.get("k") == value);
+}
+
+TEST_CASE("memory: an open that lacks it leaves the store as it was") {
+  const TempDir tmp;
+  {
+    REQUIRE(open(tmp).put("k", "v"));
+  }
+  const Builder builder = Db::builder(tmp / "copy");
+  std::int64_t failed = -1;
+  for (bool done = false; !done;) {
+    // A copy for each try: one that fails late may leave a segment more, and the next needs more.
+    std::filesystem::remove_all(tmp / "copy");
+    std::filesystem::copy(tmp / "data", tmp / "copy", std::filesystem::copy_options::recursive);
+    allocations_left = ++failed;
+    auto opened = builder.build();
+    allocations_left = -1;
+    done = opened.has_value();
+    if (!done) REQUIRE(opened.error().code() == ErrorCode::out_of_memory);
+    Db db = done ? std::move(*opened) : *builder.build();
+    CHECK(**db.get("k") == "v");
+    CHECK(db.put("k", "w")->seq == 2);
+  }
+  CHECK(failed > 5);
+}
