@@ -83,6 +83,8 @@ Result<Parts> open_to_read(const Settings& settings, io::Storage& storage, io::D
 Result<Parts> open_to_write(const Settings& settings, const io::Environment& environment,
                             io::Directory& dir, bool create) {
   Parts parts;
+  // The directory may be what a killed creation left, which nobody made durable.
+  if (create) SILT_TRY(dir.sync_own_name());
   parts.lock = SILT_TRY(StoreLock::take(*environment.storage, dir));
   parts.reads = std::make_shared<ReadPath>();
   MemtableSink sink(*parts.reads);

@@ -146,6 +146,16 @@ Result<void> PosixDirectory::sync() {
   return {};
 }
 
+// By the handle, so that no link or rename leads to another parent.
+Result<void> PosixDirectory::sync_own_name() {
+  auto parent = open_at(descriptor_.get(), "..", path_of(".."), 0);
+  if (!parent && parent.error().os_error() == EACCES) return {};
+  if (!parent) return std::unexpected(std::move(parent).error());
+  const FileId here = SILT_TRY(id());
+  const FileId above = SILT_TRY((*parent)->id());
+  return here.device == above.device ? (*parent)->sync() : Result<void>();
+}
+
 std::string PosixDirectory::path_of(std::string_view name) const {
   std::string path = path_;
   if (!path.ends_with('/')) path += '/';

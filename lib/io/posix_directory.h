@@ -27,6 +27,7 @@ class PosixDirectory final : public Directory {
   Result<void> remove(std::string_view name) override;
   Result<std::vector<std::string>> list() override;
   Result<void> sync() override;
+  Result<void> sync_own_name() override;
 
  private:
   PosixDirectory(FileDescriptor descriptor, std::string path) noexcept

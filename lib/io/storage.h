@@ -123,6 +123,9 @@ class Directory {
   [[nodiscard]] virtual Result<std::vector<std::string>> list() = 0;
   /// Makes creations, renames and removals of names in it durable.
   [[nodiscard]] virtual Result<void> sync() = 0;
+  /// Makes its own name in its parent durable. Does nothing where the parent may not be read, or is
+  /// on another file system: make_directory() could not have made it there.
+  [[nodiscard]] virtual Result<void> sync_own_name() = 0;
 };
 
 enum class Opcode : std::uint8_t { read, write, sync };

@@ -193,3 +193,35 @@ TEST_CASE("open: an I/O error at any call ends it with that error, and changes n
     CHECK(read_all(again).size() == 6);
   }
 }
+
+TEST_CASE("killed at any call of an open: what the next one acknowledges outlasts a power cut") {
+  World world(1);
+  CHECK(put_numbers(world, 1) == 2);
+  for (const Disk& start : {Disk(), world.storage.snapshot()}) {
+    for (std::uint64_t call = 0;; ++call) {
+      World killed(start, 1);
+      // As if the process had ended there: nothing it asks for from then on is done.
+      const auto end = killed.storage.faults().add({.on = support::Op::any,
+                                                    .skip = call,
+                                                    .times = support::kAlways,
+                                                    .residue = support::Residue::all});
+      static_cast<void>(killed.try_open());
+      const bool was_hit = killed.storage.faults().hits(end) != 0;
+      killed.storage.faults().clear();
+      killed.storage.kill();
+      Db db = killed.open();
+      REQUIRE(db.put("k", "v"));
+      const Disk moment = killed.storage.snapshot();
+      for (std::uint64_t seed = 0; seed < kCrashesPerPoint; ++seed) {
+        const Crash crash = Crash::from_seed(call * 1000 + seed);
+        CAPTURE(call);
+        CAPTURE(crash.to_string());
+        World after(moment.crashed(crash), 1);
+        auto again = after.try_open({.dir = "db", .create_if_missing = false});
+        REQUIRE(again);
+        CHECK(again->get("k")->has_value());
+      }
+      if (!was_hit) break;
+    }
+  }
+}

@@ -102,6 +102,10 @@ class LyingDirectory final : public io::Directory {
     if (plant_ == Plant::skip_directory_sync) return {};
     return inner_->sync();
   }
+  [[nodiscard]] Result<void> sync_own_name() override {
+    if (plant_ == Plant::skip_directory_sync) return {};
+    return inner_->sync_own_name();
+  }
 
  private:
   const std::unique_ptr<io::Directory> inner_;

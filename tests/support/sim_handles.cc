@@ -286,4 +286,12 @@ Result<void> SimDirectory::sync() {
   return base::fail_os(call.error(), "sync directory").path(path_);
 }
 
+Result<void> SimDirectory::sync_own_name() {
+  const std::size_t slash = path_.rfind('/');
+  const std::string parent = slash == std::string::npos ? "" : path_.substr(0, slash);
+  const auto entry = machine_.disk.find(parent);
+  if (!entry) machine_.misuse("a directory whose parent was removed");
+  return SimDirectory(machine_, entry->inode, parent).sync();
+}
+
 }  // namespace siltstone::support

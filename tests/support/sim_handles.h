@@ -60,6 +60,7 @@ class SimDirectory final : public io::Directory {
   [[nodiscard]] Result<void> remove(std::string_view name) override;
   [[nodiscard]] Result<std::vector<std::string>> list() override;
   [[nodiscard]] Result<void> sync() override;
+  [[nodiscard]] Result<void> sync_own_name() override;
 
  private:
   [[nodiscard]] std::string join(std::string_view name) const;
