@@ -15,6 +15,14 @@ namespace siltstone {
 /// keys and values as they are added. Thread-bound; reusable after clear(), which keeps the memory.
 class SILT_EXPORT Batch {
  public:
+  Batch() = default;
+  Batch(const Batch& other) = default;
+  Batch& operator=(const Batch& other) = default;
+  /// What was moved from is empty.
+  Batch(Batch&& other) noexcept;
+  Batch& operator=(Batch&& other) noexcept;
+  ~Batch() = default;
+
   /// Sets `key` to `value`. invalid_argument, with nothing added, when a limit would be passed: a
   /// key of kMaxKeyBytes, a value of kMaxValueBytes, a batch of kMaxBatchBytes.
   [[nodiscard]] Result<void> put(std::string_view key, std::string_view value) noexcept;

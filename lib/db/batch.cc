@@ -1,6 +1,8 @@
 // A batch is its own encoding: what is added is stored as the log will store it.
 #include <siltstone/batch.h>
 
+#include <utility>
+
 #include "base/error.h"
 #include "db/guard.h"
 #include "wal/record.h"
@@ -24,6 +26,15 @@ Result<void> append(std::string& encoded, wal::EntryKind kind, std::string_view 
 }
 
 }  // namespace
+
+Batch::Batch(Batch&& other) noexcept
+    : encoded_(std::exchange(other.encoded_, {})), count_(std::exchange(other.count_, 0)) {}
+
+Batch& Batch::operator=(Batch&& other) noexcept {
+  encoded_ = std::exchange(other.encoded_, {});
+  count_ = std::exchange(other.count_, 0);
+  return *this;
+}
 
 Result<void> Batch::put(std::string_view key, std::string_view value) noexcept {
   return db::guarded([&]() -> Result<void> {

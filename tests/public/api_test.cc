@@ -147,6 +147,24 @@ TEST_CASE("batch: in order, the last one of a key wins, and it can be used again
   CHECK(walk(db) == State{{"k", "last"}, {"m", "n"}});
 }
 
+TEST_CASE("batch: moving hands the operations on; what was moved from is empty") {
+  const TempDir tmp;
+  Db db = open(tmp / "data");
+  Batch first;
+  REQUIRE(first.put("k", "v"));
+  Batch second = std::move(first);
+  CHECK(first.empty());  // NOLINT(bugprone-use-after-move): that is the test
+  CHECK(db.put_batch(first));
+  Batch third;
+  third = std::move(second);
+  CHECK(second.empty());  // NOLINT(bugprone-use-after-move)
+  CHECK(db.put_batch(second));
+  CHECK(walk(db).empty());
+  CHECK(third.count() == 1);
+  CHECK(db.put_batch(third));
+  CHECK(walk(db) == State{{"k", "v"}});
+}
+
 TEST_CASE("limits: the empty key, zero bytes, and exactly the longest key are fine") {
   const TempDir tmp;
   const std::string longest(kMaxKeyBytes, 'k');
