@@ -1,5 +1,6 @@
 // Errors are values: every call that can fail returns Result<T>, and an Error says what happened,
-// where, and what to do about it. No exception crosses the API.
+// where, and what to do about it. No exception crosses the API, but for the std::bad_alloc of what
+// makes a std::string for the caller or copies one: to_string(), copies of a Batch, a Builder.
 #pragma once
 
 #include <cstdint>

@@ -45,7 +45,7 @@ Result<Slot> read_slot(io::Directory& wal, io::Channel& channel, io::File& file,
   Slot slot;
   slot.path = fmt::format("{}/{}", wal.path(), name);
   slot.name = std::move(name);
-  const BlockBuffer buffer(kFirstFrameOffset);
+  const BlockBuffer buffer(kFirstFrameOffset + kBlockBytes);
   const std::size_t size = SILT_TRY(channel.read_to_end(file, 0, buffer.bytes()));
   slot.size_bytes = SILT_TRY(file.info()).size_bytes;
   for (std::size_t copy = 0; copy < slot.copies.size(); ++copy) {
@@ -53,6 +53,10 @@ Result<Slot> read_slot(io::Directory& wal, io::Channel& channel, io::File& file,
     slot.copies[copy] =
         decode_segment_header(buffer.bytes().subspan(copy * kBlockBytes, kBlockBytes), read_only);
   }
+  const auto behind =
+      buffer.bytes().first(size).subspan(std::min<std::size_t>(size, kFirstFrameOffset));
+  slot.has_frames =
+      std::ranges::any_of(behind, [](std::byte byte) { return byte != std::byte{0}; });
   return slot;
 }
 
@@ -153,8 +157,9 @@ const SegmentHeader* Slot::header() const noexcept {
 }
 
 bool Slot::is_unused() const noexcept {
-  return std::ranges::all_of(copies,
-                             [](const auto& copy) { return copy.state == HeaderState::zero; });
+  return !has_frames && std::ranges::all_of(copies, [](const auto& copy) {
+    return copy.state == HeaderState::zero;
+  });
 }
 
 Result<std::unique_ptr<io::File>> open_slot(io::Directory& wal, std::string_view name,

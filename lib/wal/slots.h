@@ -25,10 +25,11 @@ struct Slot {
   std::string path;  ///< For messages.
   std::uint64_t size_bytes = 0;
   std::array<DecodedSegmentHeader, 2> copies;
+  bool has_frames = false;  ///< The block behind the headers is not all zeros.
 
   /// The header that counts: of two valid copies the newer one; null if there is none.
   [[nodiscard]] const SegmentHeader* header() const noexcept;
-  /// Both copies are zeros: nothing was ever written.
+  /// Both copies are zeros, and no frames follow them: nothing was ever written.
   [[nodiscard]] bool is_unused() const noexcept;
 };
 

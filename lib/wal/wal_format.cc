@@ -47,12 +47,14 @@ LogPlace read_log_place(base::Reader& reader) noexcept {
   return {segment, reader.u64()};
 }
 
-// Predecessors are older, so that following them comes to an end.
+// Predecessors are older, so that following them comes to an end. The last id of all is not given:
+// it would leave none for the segment of the next open.
 bool in_bounds(const SegmentHeader& header) noexcept {
   const LogPlace& before = header.predecessor;
   const bool is_first = before.segment == base::SegmentId{};
-  return header.id > before.segment && header.first >= base::Sequence{1} &&
-         header.first <= base::kMaxSequence + 1 && before.offset % kBlockBytes == 0 &&
+  return header.id > before.segment && header.id.next() > header.id &&
+         header.first >= base::Sequence{1} && header.first <= base::kMaxSequence + 1 &&
+         before.offset % kBlockBytes == 0 &&
          (is_first ? before.offset == 0 : before.offset >= kFirstFrameOffset);
 }
 

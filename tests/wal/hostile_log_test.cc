@@ -306,6 +306,16 @@ TEST_CASE("hostile log: L6, segments that name each other as predecessors come t
   CHECK(world.read(RecoveryMode::truncate).state.error().code() == ErrorCode::corruption);
 }
 
+TEST_CASE("hostile log: a segment after which no id is left is corruption, and nothing is made") {
+  LogWorld world;
+  Forge(test_header(UINT64_MAX)).plant(world, 0);
+  const auto changes = world.storage.mutations();
+  const auto opened = world.open();
+  REQUIRE(!opened);
+  CHECK(opened.error().code() == ErrorCode::corruption);
+  CHECK(world.storage.mutations() == changes);
+}
+
 TEST_CASE(
     "hostile log: an end far beyond the file, and a watermark far ahead, are just corruption") {
   LogWorld world;

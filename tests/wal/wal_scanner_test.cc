@@ -231,6 +231,18 @@ TEST_CASE("wal scanner: C3, a segment without a valid header is corruption, not 
   CHECK(reading.state->given_up == std::vector<std::string>{"1"});
 }
 
+TEST_CASE("wal scanner: B5, a segment whose headers were lost is corruption, not an older state") {
+  LogWorld world;
+  Forge first = forge_commits(2);
+  Forge second(test_header(2, first.end(), first.next()));
+  second.commit(make_commit(2));
+  std::fill_n(second.bytes().begin(), kFirstFrameOffset, std::byte{});
+  SUBCASE("the newest") { first.plant(world, 0); }
+  SUBCASE("the only one") {}
+  second.plant(world, 1);
+  check_corrupt(world, "all zeros");
+}
+
 TEST_CASE("wal scanner: a slot of zeros is unused, a shorter one is damaged") {
   LogWorld world;
   forge_commits(1).plant(world, 0);
