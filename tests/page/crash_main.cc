@@ -22,8 +22,8 @@ namespace {
 using support::Crash;
 using support::Disk;
 
-constexpr std::uint64_t kScripts = 24;
-constexpr std::uint64_t kCrashesPerVisit = 24;
+constexpr std::uint64_t kScripts = 96;
+constexpr std::uint64_t kCrashesPerVisit = 12;
 
 struct Case {
   std::uint64_t script = 0;
