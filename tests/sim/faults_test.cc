@@ -161,6 +161,20 @@ TEST_CASE("fsyncgate: what is written again after the failure is kept") {
   CHECK(letter(std::span(disk).subspan(2 * kBlock)) == '\0');
 }
 
+TEST_CASE("fsyncgate: a direct write throws the page out of the cache, and with it the lie") {
+  Bench bench;
+  const auto file = bench.file("f");
+  bench.write(*file, 0, bytes_of('a', 2 * kBlock));
+  REQUIRE(bench.sync(*file) == 0);
+  bench.write(*file, 0, bytes_of('b', 2 * kBlock));
+  bench.storage.faults().add({.on = Op::sync});
+  REQUIRE(bench.sync(*file) == -EIO);
+  CHECK(bench.write(*bench.file("f", true), 0, bytes_of('c', 512)) == 512);
+  CHECK(letter(bench.read(*file, 0, 512)) == 'c');
+  CHECK(letter(bench.read(*file, 512, kBlock - 512)) == 'a');
+  CHECK(letter(bench.read(*file, kBlock, kBlock)) == 'b');
+}
+
 TEST_CASE("failed sync: XFS shuts down, btrfs turns read-only") {
   Bench xfs(1, {.after_failed_sync = AfterFailedSync::shut_down});
   const auto file = xfs.file("f");
