@@ -1,6 +1,6 @@
-// A program for ThreadSanitizer: two simulated threads write one variable, a switch point apart. With
-// "plain" it is a race, which the sanitizer must see although only one thread runs at a time; with
-// "atomic" it must see none in the simulation itself.
+// A program for ThreadSanitizer: two simulated threads write one variable, a switch point apart.
+// With "plain" it is a race, which the sanitizer must see although only one thread runs at a time;
+// with "atomic" it must see none in the simulation itself.
 #include <atomic>
 #include <cstring>
 
