@@ -180,10 +180,11 @@ Result<void> clean_up(io::Directory& wal, const LogState& found, bool replaced_l
   std::vector<std::string> kept = found.given_up;
   if (replaced_last) {
     const std::string& last = found.chain.back().slot;
-    if (found.damage)
+    if (found.damage) {
       kept.push_back(last);
-    else
+    } else {
       SILT_TRY(wal.remove(last));
+    }
   }
   for (const std::string& slot : kept) SILT_TRY(wal.rename(slot, slot + ".damaged"));
   return kept.empty() ? Result<void>() : wal.sync();
