@@ -126,6 +126,10 @@ class Channel {
   /// order of arrival: look at done() of each in turn.
   void wait_any();
 
+  /// Pass on the hints of Queue::remember(), before the first transfer.
+  void remember(File& file) { queue_->remember(file); }
+  void remember(std::span<std::byte> memory) { queue_->remember(memory); }
+
   // One transfer, from start to end.
   [[nodiscard]] Result<void> read_exactly(File& file, std::uint64_t offset,
                                           std::span<std::byte> out);

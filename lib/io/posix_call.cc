@@ -28,11 +28,6 @@ Arguments arguments_of(const Request& request) noexcept {
   };
 }
 
-// An offset of -1 would mean "where the file stands" to preadv2 and pwritev2.
-bool offset_fits(const Request& request) noexcept {
-  return request.offset <= std::uint64_t{std::numeric_limits<off_t>::max()};
-}
-
 std::int64_t result_of(ssize_t returned) noexcept { return returned >= 0 ? returned : -errno; }
 
 // An interrupted sync must not look like an interrupted write, which would be tried again: the
@@ -52,6 +47,10 @@ std::int64_t write_durably(const Arguments& to) noexcept {
 }
 
 }  // namespace
+
+bool offset_fits(const Request& request) noexcept {
+  return request.offset <= std::uint64_t{std::numeric_limits<off_t>::max()};
+}
 
 std::int64_t carry_out(const Request& request) noexcept {
   if (!offset_fits(request)) return -EINVAL;

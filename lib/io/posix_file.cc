@@ -54,7 +54,7 @@ Result<std::unique_ptr<File>> PosixFile::open(int directory, const char* name, s
   if (!S_ISREG(status.st_mode)) {
     return base::fail(ErrorCode::io, "not a regular file, so it was not used").path(path);
   }
-  std::unique_ptr<PosixFile> file(new PosixFile(std::move(descriptor), std::move(path)));
+  auto file = std::make_unique<PosixFile>(std::move(descriptor), std::move(path));
   file->settle_mode(options.direct);
   return file;
 }

@@ -17,6 +17,10 @@ class PosixFile final : public File {
   [[nodiscard]] static Result<std::unique_ptr<File>> open(int directory, const char* name,
                                                           std::string path, OpenOptions options);
 
+  /// Takes over an open regular file, buffered.
+  PosixFile(FileDescriptor descriptor, std::string path) noexcept
+      : descriptor_(std::move(descriptor)), path_(std::move(path)) {}
+
   [[nodiscard]] int descriptor() const noexcept { return descriptor_.get(); }
 
   std::string_view path() const noexcept override { return path_; }
@@ -31,8 +35,6 @@ class PosixFile final : public File {
   Result<bool> is_locked(LockKind kind, std::uint64_t offset, std::uint64_t length) override;
 
  private:
-  PosixFile(FileDescriptor descriptor, std::string path) noexcept
-      : descriptor_(std::move(descriptor)), path_(std::move(path)) {}
   void settle_mode(bool direct) noexcept;
 
   FileDescriptor descriptor_;

@@ -164,6 +164,10 @@ class Queue {
   /// (at most as many as are under way). May return fewer, when interrupted. A negative result,
   /// -errno, is for good, but everything under way has still completed, or will at destruction.
   [[nodiscard]] virtual std::int64_t reap(std::span<Request*> done, std::size_t wait_for) = 0;
+  /// Hints, before the first submit(): this file, or this memory, outlives the queue and is used
+  /// for many transfers. They may save the kernel a look-up each time, and change nothing else.
+  virtual void remember(File&) {}
+  virtual void remember(std::span<std::byte>) {}
 };
 
 class Storage {

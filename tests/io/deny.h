@@ -22,10 +22,9 @@ struct Denial {
   std::uint32_t has_value = 0;  ///< has this value.
 };
 
-/// Runs `body` on a thread that is refused these calls, and so are all threads it starts. What the
-/// body throws arrives here. False, with nothing run, where the kernel has no seccomp.
-template <typename Body>
-[[nodiscard]] bool with_denied(const std::vector<Denial>& denials, Body body) {
+/// Refuses these calls to the calling thread for the rest of its life, and to all threads it
+/// starts. False where the kernel has no seccomp.
+[[nodiscard]] inline bool deny_here(const std::vector<Denial>& denials) {
   std::vector<sock_filter> filter;
   for (const Denial& denial : denials) {
     const bool any = denial.argument < 0;
@@ -42,19 +41,34 @@ template <typename Body>
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(denial.os_error)));
   }
   filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
-  bool applied = false;
+  const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/// Runs `body` on a thread of its own; what it throws arrives here.
+template <typename Body>
+void on_other_thread(Body body) {
   std::exception_ptr thrown;
   std::thread([&] {
-    const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
-    applied = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-              prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
     try {
-      if (applied) body();
+      body();
     } catch (...) {
       thrown = std::current_exception();
     }
   }).join();
   if (thrown) std::rethrow_exception(thrown);
+}
+
+/// Runs `body` on a thread that is refused these calls. False, with nothing run, where the kernel
+/// has no seccomp.
+template <typename Body>
+[[nodiscard]] bool with_denied(const std::vector<Denial>& denials, Body body) {
+  bool applied = false;
+  on_other_thread([&] {
+    applied = deny_here(denials);
+    if (applied) body();
+  });
   return applied;
 }
 
