@@ -126,6 +126,10 @@ class Channel {
   /// order of arrival: look at done() of each in turn.
   void wait_any();
 
+  /// False once the queue has failed: every transfer fails from then on.
+  [[nodiscard]] bool usable() const noexcept { return !refusal_; }
+  /// True when nothing was started that is not done.
+  [[nodiscard]] bool idle() const noexcept { return under_way_ == 0 && first_waiting_ == nullptr; }
   /// Pass on the hints of Queue::remember(), before the first transfer.
   void remember(File& file) { queue_->remember(file); }
   void remember(std::span<std::byte> memory) { queue_->remember(memory); }
