@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
 #include <ctime>
 
@@ -22,7 +23,8 @@ class SystemParker final : public Parker {
   // Every way of returning (woken, changed, timed out, interrupted) means the same: look again.
   void wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
             Time deadline) noexcept override {
-    const Duration at = deadline.time_since_epoch();  // a negative one ends the wait as well
+    // The smallest of all times cannot be rounded down to seconds.
+    const Duration at = std::max(deadline.time_since_epoch(), Duration::zero());
     const auto seconds = std::chrono::floor<std::chrono::seconds>(at);
     const timespec until{static_cast<time_t>(seconds.count()),
                          static_cast<long>((at - seconds).count())};
