@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "io/complete.h"
 #include "support/quiet.h"
 
 namespace siltstone::support {
@@ -16,7 +17,8 @@ namespace {
 // A thread that comes back to the same switch point this often waits for another one: it may not
 // keep the others from running by its priority.
 constexpr std::uint32_t kSpins = 20;
-constexpr std::uint32_t kEndlessSpins = 20'000;
+// Nobody may go on for ever; a Channel gives up on a queue that moves nothing before this.
+constexpr std::uint32_t kEndlessSpins = 2 * io::Channel::kMaxStalls;
 constexpr std::uint64_t kUnbrokenSteps = 2000;
 
 /// While one lives, this thread and those it starts stay on one CPU, where passing the baton is a
