@@ -8,6 +8,7 @@ namespace {
 
 std::vector<const Measurement*> by_throughput(const Row& row) {
   std::vector<const Measurement*> runs;
+  runs.reserve(row.runs.size());
   for (const Measurement& run : row.runs) runs.push_back(&run);
   std::ranges::sort(runs, {}, [](const Measurement* run) { return run->ops_per_second(); });
   return runs;

@@ -46,6 +46,7 @@ Result<std::vector<Lane>> make_lanes(Store& store, const Task& task) {
 double run_lanes(std::vector<Lane>& lanes, std::atomic<bool>& stop) {
   std::latch ready(static_cast<std::ptrdiff_t>(lanes.size()));
   std::vector<std::jthread> threads;
+  threads.reserve(lanes.size());
   for (Lane& lane : lanes) {
     threads.emplace_back([&lane, &ready, &stop] {
       ready.arrive_and_wait();

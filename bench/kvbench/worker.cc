@@ -112,7 +112,7 @@ template <bool missing>
 Result<void> Worker::read() {
   using Answer = Result<std::optional<std::string_view>>;
   KeyWriter writer(task_.settings.key_bytes);
-  base::Random random(task_.settings.seed + 1000 * (thread_ + 1));
+  base::Random random(task_.settings.seed + std::uint64_t{1000} * (thread_ + 1));
   const std::uint64_t gets = task_.settings.reads != 0 ? task_.settings.reads : task_.settings.num;
   const bool keeps_data = task_.engine.keeps_data;
   std::uint64_t number = 0;

@@ -29,11 +29,10 @@ static_assert(sizeof(struct statx) == 256);
 bool kernel_is_at_least(int major, int minor) noexcept {
   utsname names{};
   if (uname(&names) != 0) return false;
-  const std::string_view release(names.release);
   int have_major = 0;
   int have_minor = 0;
-  const char* const end = release.data() + release.size();
-  const auto dot = std::from_chars(release.data(), end, have_major);
+  const char* const end = names.release + std::strlen(names.release);
+  const auto dot = std::from_chars(names.release, end, have_major);
   if (dot.ptr != end) std::from_chars(dot.ptr + 1, end, have_minor);
   return have_major != major ? have_major > major : have_minor >= minor;
 }
