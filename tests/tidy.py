@@ -225,6 +225,13 @@ def calls_in_their_place(file: File):
                 yield line, f'{match.group()}: {advice}'
 
 
+def no_early_return_from_new(file: File):
+    """The memory may be had before the arguments are, and an early return would leave it."""
+    if file.is_cpp:
+        for line, _ in file.find(r'\bnew\b[^;]*\bSILT_TRY\b'):
+            yield line, 'SILT_TRY within a new-expression leaks when it returns'
+
+
 def header_form(file: File):
     if not file.path.endswith('.h'):
         return
@@ -283,8 +290,8 @@ def readme_example(file: File):
 
 
 RULES = [plain_text, says_what_it_is, no_talk, file_size, function_size, include_direction,
-         calls_in_their_place, header_form, format_header, own_namespace, sorted_sources, is_built,
-         readme_example]
+         calls_in_their_place, no_early_return_from_new, header_form, format_header, own_namespace,
+         sorted_sources, is_built, readme_example]
 
 
 def project_files():
@@ -358,6 +365,9 @@ EXAMPLES = {
         [('lib/base/mutex.h', 'std::mutex m;\n'), ('lib/io/a.cc', '#include <unistd.h>\n'),
          ('lib/db/a.h', '// never std::mutex\nauto s = "std::cerr";\n#include <sys/uio.h>\n'),
          ('tests/db/a.cc', '#include <thread>\n')]),
+    no_early_return_from_new: (
+        [('lib/io/a.cc', 'return P(new T(\n    SILT_TRY(open())));\n')],
+        [('lib/io/a.cc', 'std::make_unique<T>(SILT_TRY(f()));\nnew T(1);\nSILT_TRY(f());\n')]),
     header_form: (
         [('lib/io/a.h', '// A.\n'), ('lib/io/a.h', '//\n#pragma once\nusing namespace std;\n')],
         [('lib/io/a.h', '//\n#pragma once\n')]),

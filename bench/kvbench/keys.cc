@@ -32,8 +32,9 @@ void KeyWriter::write_to(std::uint64_t number, char* out, std::size_t key_bytes)
 
 std::optional<std::uint64_t> parse_key(std::string_view key) noexcept {
   std::uint64_t number = 0;
-  const char* end = key.data() + key.size();
-  const auto parsed = std::from_chars(key.data(), end, number);
+  const char* const begin = key.data();
+  const char* const end = begin + key.size();
+  const auto parsed = std::from_chars(begin, end, number);
   if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
   return number;
 }

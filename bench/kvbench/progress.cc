@@ -19,8 +19,8 @@ constexpr auto kInterval = std::chrono::milliseconds(200);
 constexpr std::size_t kBarColumns = 24;
 
 void put_line(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), stderr);
-  std::fflush(stderr);
+  static_cast<void>(std::fwrite(text.data(), 1, text.size(), stderr));
+  static_cast<void>(std::fflush(stderr));
 }
 
 }  // namespace

@@ -27,8 +27,16 @@ namespace {
 
 using tools::complain;
 
+// At once, so that a pipe sees each line as it is known. Output that cannot be written is found at
+// the end, by tools::finish_output().
+void print(std::FILE* out, const std::string& text) {
+  static_cast<void>(std::fputs(text.c_str(), out));
+  static_cast<void>(std::fflush(out));
+}
+
 std::string default_dir() {
   // Not /tmp, which is memory on many machines.
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here changes the environment
   const char* dir = std::getenv("TMPDIR");
   return dir != nullptr && *dir != '\0' ? dir : "/var/tmp";
 }
@@ -163,9 +171,8 @@ Result<void> run_once(std::span<Row> rows, const Settings& settings, const Value
   for (Row& row : rows) {
     auto measured = SILT_TRY(runner.run(*row.workload));
     if (tools::interrupted()) break;  // what was cut short is not a result
-    std::fputs(format_run(*row.engine, *row.workload, measured).c_str(), out);
-    std::fflush(out);
-    row.runs.push_back(std::move(measured));
+    print(out, format_run(*row.engine, *row.workload, measured));
+    row.runs.push_back(measured);
   }
   return runner.finish();
 }
@@ -210,16 +217,16 @@ int run(const Settings& settings) {
   }
   const Host host = describe_host(settings.dir);
   std::vector<const Engine*> used;
+  used.reserve(settings.engines.size());
   for (const std::string& name : settings.engines) used.push_back(find_engine(name));
   std::FILE* out = settings.json_path == "-" ? stderr : stdout;
-  std::fputs(format_head(settings, host, build, used).c_str(), out);
-  std::fflush(out);
+  print(out, format_head(settings, host, build, used));
 
   tools::catch_interrupts();
   std::vector<Row> rows = make_rows(settings);
   const auto outcome = run_all(rows, settings, out);
   std::erase_if(rows, [](const Row& row) { return row.runs.empty(); });
-  std::fputs(format_table(rows, settings).c_str(), out);
+  print(out, format_table(rows, settings));
   if (!outcome) complain(outcome.error().to_string());
   if (tools::interrupted()) complain("interrupted: the results above are not complete");
   const bool complete = outcome.has_value() && !tools::interrupted();

@@ -38,7 +38,8 @@ Result<AlignedBuffer> AlignedBuffer::allocate(std::size_t size, PageKind kind) {
   if (size > SIZE_MAX / 2) return fail(ErrorCode::out_of_memory, "a buffer is too large");
   const std::size_t rounded = round_up(size, alignment);
   std::byte* const data = map_aligned(rounded, alignment);
-  if (data == nullptr) return fail_os(errno, "map a buffer");
+  // Whatever the errno: valgrind answers EINVAL where the kernel says ENOMEM.
+  if (data == nullptr) return fail_os(ENOMEM, "map a buffer");
   buffer.bytes_ = {data, rounded};
   buffer.huge_ = kind == PageKind::huge && madvise(data, rounded, MADV_HUGEPAGE) == 0;
   return buffer;

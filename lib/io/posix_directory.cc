@@ -128,6 +128,7 @@ Result<std::vector<std::string>> PosixDirectory::list() {
   std::vector<std::string> names;
   for (;;) {
     errno = 0;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else has this stream
     const dirent* entry = readdir(stream.get());
     if (entry == nullptr) break;
     const std::string_view name(entry->d_name);

@@ -277,12 +277,14 @@ std::uint32_t ExtentMap::used_end() const noexcept {
 
 std::vector<Extent> ExtentMap::live() const {
   std::vector<Extent> extents;
+  extents.reserve(live_.size());
   for (const auto& [first, pages] : live_) extents.push_back(extent_at(first, pages));
   return extents;
 }
 
 std::vector<Extent> ExtentMap::pending() const {
   std::vector<Extent> extents;
+  extents.reserve(pending_.size());
   for (const Pending& pending : pending_) extents.push_back(pending.extent);
   std::ranges::sort(extents);
   return extents;

@@ -47,6 +47,7 @@ void ExtentWriter::Flight::append(const Page& page, base::MutableBytes frame) {
 // How many calls of write() the operation carries.
 std::size_t ExtentWriter::Flight::calls() const {
   std::vector<std::uint64_t> numbers;
+  numbers.reserve(pages.size());
   for (const Page& page : pages) numbers.push_back(page.call);
   std::ranges::sort(numbers);
   const auto repeated = std::ranges::unique(numbers);
