@@ -25,6 +25,7 @@
 #include <siltstone/export.h>
 #include <siltstone/iterator.h>
 #include <siltstone/options.h>
+#include <siltstone/stats.h>
 #include <siltstone/value.h>
 
 namespace siltstone {
@@ -69,6 +70,9 @@ class SILT_EXPORT Db {
 
   /// Returns when everything acknowledged before is on stable storage, or tells why it cannot be.
   [[nodiscard]] Result<void> flush() noexcept;
+  /// What the store tells about itself, now.
+  [[nodiscard]] Result<Stats> stats() const noexcept;
+
   /// Flushes, marks a clean end, lets go of the directory, and reports what failed on the way.
   /// Calls after it answer `closed`. Idempotent. Not to be called while other calls run.
   [[nodiscard]] Result<void> close() noexcept;

@@ -12,6 +12,16 @@ enum class Compression : std::uint8_t {
   snappy,  ///< Each frame is kept compressed if that saves an eighth of it.
 };
 
+/// How I/O reaches the kernel. The results are the same; where a ring cannot be had (an old kernel, a
+/// sandbox, too little memory to lock) plain calls take its place, and Stats::why_no_ring tells why.
+enum class IoBackend : std::uint8_t {
+  /// Rings for batches and for the threads of the store, plain calls where a call waits for one
+  /// request: for the log.
+  automatic,
+  uring,  ///< As automatic, and the log too.
+  posix,  ///< Plain system calls alone.
+};
+
 /// What opening does about a log whose end was lost.
 ///
 /// A tail torn by a crash (bytes that no acknowledged write needs) never stops an open. This is

@@ -31,6 +31,14 @@ std::string faults(const db::Settings& settings) {
   if (settings.dir.find('\0') != std::string::npos) add("the directory's name has a zero byte");
   if (settings.compression > Compression::snappy) add("compression is out of range");
   if (settings.recovery > RecoveryMode::truncate) add("recovery is out of range");
+  if (settings.io_backend > IoBackend::posix) add("io_backend is out of range");
+  if (settings.ring.ring_depth < 1 || settings.ring.ring_depth > io::kMaxRingDepth) {
+    add("ring_depth is 1 to 32768");
+  }
+  if (settings.io_backend == IoBackend::posix) {
+    if (settings.ring.sqpoll) add("sqpoll needs rings, and io_backend is posix");
+    if (settings.ring.iopoll) add("iopoll needs rings, and io_backend is posix");
+  }
   return found;
 }
 
@@ -56,13 +64,35 @@ Builder& Builder::recovery(RecoveryMode value) noexcept {
   return *this;
 }
 
+Builder& Builder::io_backend(IoBackend value) noexcept {
+  io_backend_ = value;
+  return *this;
+}
+
+Builder& Builder::ring_depth(std::uint32_t requests) noexcept {
+  ring_depth_ = requests;
+  return *this;
+}
+
+Builder& Builder::sqpoll(bool value) noexcept {
+  sqpoll_ = value;
+  return *this;
+}
+
+Builder& Builder::iopoll(bool value) noexcept {
+  iopoll_ = value;
+  return *this;
+}
+
 Result<Db> Builder::build() const noexcept {
   return db::guarded([&]() -> Result<Db> {
     db::Settings settings{.dir = dir_,
                           .create_if_missing = create_if_missing_,
                           .read_only = read_only_,
                           .compression = compression_.value_or(default_compression()),
-                          .recovery = recovery_};
+                          .recovery = recovery_,
+                          .io_backend = io_backend_,
+                          .ring = {ring_depth_, sqpoll_, iopoll_}};
     if (const std::string found = faults(settings); !found.empty()) {
       return base::fail(ErrorCode::invalid_argument, found).path(dir_);
     }

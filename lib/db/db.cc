@@ -69,6 +69,11 @@ Result<void> Db::flush() noexcept {
   });
 }
 
+Result<Stats> Db::stats() const noexcept {
+  if (engine_ == nullptr) return std::unexpected(db::closed_error());
+  return engine_->stats();
+}
+
 Result<void> Db::close() noexcept {
   return db::guarded([&]() -> Result<void> {
     if (engine_ == nullptr) return {};

@@ -29,6 +29,22 @@ Result<CommitPath*> Engine::commits() noexcept {
   return parts_.commits.get();
 }
 
+Result<Stats> Engine::stats() const noexcept {
+  if (parts_.reads->is_closed()) return std::unexpected(closed_error());
+  Stats stats;
+  if (parts_.rings == nullptr) return stats;
+  const io::UringReport report = parts_.rings->report();
+  stats.io_backend = report.why_no_ring ? IoBackend::posix : IoBackend::uring;
+  stats.why_no_ring = report.why_no_ring;
+  stats.ring_depth = report.depth;
+  stats.sqpoll = report.sqpoll;
+  stats.iopoll = report.iopoll;
+  stats.why_no_sqpoll = report.why_no_sqpoll;
+  stats.why_no_iopoll = report.why_no_iopoll;
+  stats.ring_completions = parts_.rings->statistics().completions;
+  return stats;
+}
+
 Result<void> Engine::close() {
   if (parts_.reads->is_closed()) return {};
   parts_.reads->close();
@@ -36,6 +52,7 @@ Result<void> Engine::close() {
   if (parts_.commits != nullptr) ended = parts_.commits->close();
   parts_.commits.reset();
   parts_.lock.reset();
+  parts_.rings.reset();
   return ended;
 }
 

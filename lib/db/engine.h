@@ -4,6 +4,7 @@
 #include <memory>
 
 #include <siltstone/error.h>
+#include <siltstone/stats.h>
 
 #include "db/open.h"
 
@@ -23,6 +24,9 @@ class Engine {
   [[nodiscard]] Result<CommitPath*> commits() noexcept;
   /// What the log held when the store was opened.
   [[nodiscard]] const wal::LogState& recovered() const noexcept { return parts_.recovered; }
+
+  /// How I/O is done, and how much of it by rings. `closed` after close().
+  [[nodiscard]] Result<Stats> stats() const noexcept;
 
   /// Ends the log, then lets go of the lock; readers get `closed` from here on. Idempotent: only
   /// the first call reports what failed.

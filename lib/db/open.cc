@@ -72,17 +72,32 @@ Result<void> check_content(Content content, const Settings& settings) {
   return {};
 }
 
-Result<Parts> open_to_read(const Settings& settings, io::Storage& storage, io::Directory& dir) {
+Parts begin(const Settings& settings) {
   Parts parts;
+  if (settings.io_backend != IoBackend::posix) {
+    parts.rings = std::make_unique<io::UringStorage>(settings.ring);
+  }
+  return parts;
+}
+
+/// Where the queues of the log come from. It is the thread of a call that drains it, one request
+/// after the other: through a ring that takes longer, so only who insists gets it.
+io::Storage& log_storage(const Settings& settings, const Parts& parts, io::Storage& plain) {
+  return settings.io_backend == IoBackend::uring ? *parts.rings : plain;
+}
+
+Result<Parts> open_to_read(const Settings& settings, io::Storage& plain, io::Directory& dir) {
+  Parts parts = begin(settings);
+  io::Storage& storage = log_storage(settings, parts, plain);
   parts.reads = std::make_shared<ReadPath>();
   MemtableSink sink(*parts.reads);
   parts.recovered = SILT_TRY(wal::read_log(storage, dir, settings.recovery, sink));
   return parts;
 }
 
-Result<Parts> open_to_write(const Settings& settings, const io::Environment& environment,
+Result<Parts> open_to_write(const Settings& settings, io::Environment environment,
                             io::Directory& dir, bool create) {
-  Parts parts;
+  Parts parts = begin(settings);
   // The directory may be what a killed creation left, which nobody made durable.
   if (create) SILT_TRY(dir.sync_own_name());
   parts.lock = SILT_TRY(StoreLock::take(*environment.storage, dir));
@@ -90,6 +105,7 @@ Result<Parts> open_to_write(const Settings& settings, const io::Environment& env
   MemtableSink sink(*parts.reads);
   const wal::LogOptions options{
       .compression = settings.compression, .recovery = settings.recovery, .create = create};
+  environment.storage = &log_storage(settings, parts, *environment.storage);
   auto log = SILT_TRY(wal::open_log(environment, dir, options, sink));
   // Sequences that were given up with a damaged end are never used again.
   parts.reads->publish(base::Sequence(log.writer->next().value() - 1));

@@ -5,6 +5,8 @@
 
 #include <siltstone/options.h>
 
+#include "io/uring_storage.h"
+
 namespace siltstone::db {
 
 struct Settings {
@@ -13,6 +15,10 @@ struct Settings {
   bool read_only = false;
   Compression compression = Compression::none;
   RecoveryMode recovery = RecoveryMode::strict;
+  /// Anything but posix needs the files of the kernel, in the system's environment. Never automatic
+  /// without the builder: a simulated disk has no rings.
+  IoBackend io_backend = IoBackend::posix;
+  io::UringOptions ring = {};
 };
 
 }  // namespace siltstone::db

@@ -10,9 +10,6 @@
 namespace siltstone::io {
 namespace {
 
-// Beyond this the kernel makes no ring larger.
-constexpr std::size_t kMaxRingDepth = 32768;
-
 /// A ring of this kind that has carried out real operations; its setup is what the kernel granted.
 Result<std::unique_ptr<Ring>> proven(const RingSetup& wish) {
   auto ring = SILT_TRY(Ring::open(wish));
@@ -26,7 +23,7 @@ Result<std::unique_ptr<Ring>> proven(const RingSetup& wish) {
 // proof: a device that cannot be polled answers EOPNOTSUPP, and its queue goes on without.
 UringStorage::UringStorage(const UringOptions& options) {
   RingSetup wish{
-      .depth = static_cast<unsigned>(std::clamp<std::size_t>(options.ring_depth, 1, kMaxRingDepth)),
+      .depth = std::clamp(options.ring_depth, 1U, kMaxRingDepth),
       .sqpoll = options.sqpoll,
   };
   auto ring = proven(wish);
@@ -74,7 +71,7 @@ Result<void> UringStorage::make_directory(std::string_view path) {
 Result<std::unique_ptr<Queue>> UringStorage::make_queue(std::size_t depth) {
   if (state_ == nullptr) return posix_storage().make_queue(depth);
   const std::size_t most =
-      std::min(std::max<std::size_t>(depth, state_->setup().depth), kMaxRingDepth);
+      std::min<std::size_t>(std::max<std::size_t>(depth, state_->setup().depth), kMaxRingDepth);
   auto plain = SILT_TRY(posix_storage().make_queue(most));
   return std::make_unique<UringQueue>(*state_, std::move(plain), most);
 }

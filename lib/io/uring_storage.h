@@ -12,8 +12,11 @@
 
 namespace siltstone::io {
 
+/// Beyond this the kernel makes no ring larger.
+inline constexpr unsigned kMaxRingDepth = 32768;
+
 struct UringOptions {
-  /// Requests under way in one ring, at least, from 1 to 32768. Costs about 100 bytes each.
+  /// Requests under way in one ring, at least, from 1 to kMaxRingDepth. Costs about 100 bytes each.
   unsigned ring_depth = 128;
   /// Let a thread of the kernel take the requests: no system call to submit, but that thread spins.
   bool sqpoll = false;

@@ -219,10 +219,17 @@ TEST_CASE("bad input: all faults of the options are told at once") {
   const TempDir tmp;
   const Error error = refused(tmp, Db::builder("")
                                        .compression(static_cast<Compression>(9))
-                                       .recovery(static_cast<RecoveryMode>(9)));
+                                       .recovery(static_cast<RecoveryMode>(9))
+                                       .io_backend(static_cast<IoBackend>(9))
+                                       .ring_depth(0));
   CHECK(error.code() == ErrorCode::invalid_argument);
   CHECK(error.message() ==
-        "the directory has no name; compression is out of range; recovery is out of range");
+        "the directory has no name; compression is out of range; recovery is out of range; "
+        "io_backend is out of range; ring_depth is 1 to 32768");
+  const auto builder = [&] { return Db::builder(tmp / "data"); };
+  CHECK(refused(tmp, builder().ring_depth(32769)).message() == "ring_depth is 1 to 32768");
+  CHECK(refused(tmp, builder().io_backend(IoBackend::posix).sqpoll(true).iopoll(true)).message() ==
+        "sqpoll needs rings, and io_backend is posix; iopoll needs rings, and io_backend is posix");
   const std::string with_zero = (tmp / "da") + '\0' + "ta";
   CHECK(refused(tmp, Db::builder(with_zero)).message() == "the directory's name has a zero byte");
 }

@@ -1,6 +1,7 @@
 // Every call of the public API, as its headers describe it, on real files.
 #include <siltstone/db.h>
 
+#include <cstdlib>
 #include <map>
 #include <string>
 #include <string_view>
@@ -18,8 +19,17 @@ using support::TempDir;
 
 namespace {
 
+/// As the environment of the test asks, so that all of it runs on each backend.
+Builder builder(const std::string& dir) {
+  const char* const asked = std::getenv("SILT_TEST_IO_BACKEND");
+  const std::string_view name = asked != nullptr ? asked : "";
+  return Db::builder(dir).io_backend(name == "uring"   ? IoBackend::uring
+                                     : name == "posix" ? IoBackend::posix
+                                                       : IoBackend::automatic);
+}
+
 Db open(const std::string& dir) {
-  auto db = Db::builder(dir).build();
+  auto db = builder(dir).build();
   if (!db) FAIL(db.error().to_string());
   return std::move(*db);
 }
@@ -351,7 +361,7 @@ TEST_CASE("read only: sees what was committed when it was opened, and writes not
   const TempDir tmp;
   Db db = open(tmp / "data");
   REQUIRE(db.put("k", "v"));
-  auto reader = Db::builder(tmp / "data").read_only(true).build();
+  auto reader = builder(tmp / "data").read_only(true).build();
   REQUIRE(reader);
   REQUIRE(db.put("l", "w"));
   CHECK(walk(*reader) == State{{"k", "v"}});
@@ -364,12 +374,23 @@ TEST_CASE("read only: sees what was committed when it was opened, and writes not
   CHECK(walk(db).size() == 2);
 }
 
+TEST_CASE("stats: the backend in use is named, and is never automatic") {
+  const TempDir tmp;
+  Db db = open(tmp / "data");
+  const auto stats = db.stats();
+  REQUIRE(stats);
+  CHECK(stats->io_backend != IoBackend::automatic);
+  CHECK((stats->io_backend == IoBackend::uring) == (stats->ring_depth != 0));
+  REQUIRE(db.close());
+  CHECK(db.stats().error().code() == ErrorCode::closed);
+}
+
 TEST_CASE("builder: it can be copied and used again") {
   const TempDir tmp;
-  Builder builder = Db::builder(tmp / "data").recovery(RecoveryMode::truncate);
-  const Builder copy = builder.compression(Compression::none);
+  Builder again = builder(tmp / "data").recovery(RecoveryMode::truncate);
+  const Builder copy = again.compression(Compression::none);
   {
     REQUIRE(copy.build());
   }
-  CHECK(builder.create_if_missing(false).build());
+  CHECK(again.create_if_missing(false).build());
 }

@@ -5,6 +5,7 @@
 #include "base/compression.h"
 #include "base/try.h"
 #include "engine.h"
+#include "io/uring_storage.h"
 #include "scan_sink.h"
 
 namespace siltstone::kvbench {
@@ -62,9 +63,16 @@ Compression compression() {
 
 std::string version() { return siltstone::version(); }
 
+/// What a store with default options finds here. Its log is written by plain calls all the same.
+const char* io_backend() {
+  static const bool rings = !io::UringStorage({}).report().why_no_ring;
+  return rings ? "uring" : "posix";
+}
+
 NamedValues settings() {
   return {{"compression", compression() == Compression::snappy ? "snappy" : "none"},
-          {"io_backend", "posix"}};
+          {"io_backend", io_backend()},
+          {"log_io", "posix"}};
 }
 
 Result<std::unique_ptr<Store>> create(const std::string& dir) {
