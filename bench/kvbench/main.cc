@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "common/exit_code.h"
+#include "common/interrupt.h"
 #include "common/output.h"
 #include "run_command.h"
 
@@ -34,6 +35,8 @@ int parse_and_run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace siltstone;
+  // Or a closed pipe would leave the files of a measurement behind.
+  tools::ignore_closed_pipes();
   try {
     const int exit_code = kvbench::parse_and_run(argc, argv);
     return tools::finish_output() ? exit_code : tools::kExitIo;

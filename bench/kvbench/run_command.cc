@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -13,10 +12,12 @@
 #include <siltstone/batch.h>
 #include <CLI/CLI.hpp>
 
+#include "arguments.h"
 #include "base/try.h"
 #include "common/exit_code.h"
 #include "common/interrupt.h"
 #include "common/output.h"
+#include "console.h"
 #include "json_report.h"
 #include "keys.h"
 #include "report.h"
@@ -26,20 +27,6 @@ namespace siltstone::kvbench {
 namespace {
 
 using tools::complain;
-
-// At once, so that a pipe sees each line as it is known. Output that cannot be written is found at
-// the end, by tools::finish_output().
-void print(std::FILE* out, const std::string& text) {
-  static_cast<void>(std::fputs(text.c_str(), out));
-  static_cast<void>(std::fflush(out));
-}
-
-std::string default_dir() {
-  // Not /tmp, which is memory on many machines.
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here changes the environment
-  const char* dir = std::getenv("TMPDIR");
-  return dir != nullptr && *dir != '\0' ? dir : "/var/tmp";
-}
 
 std::string workload_help() {
   std::string text = "Workloads, run in the order given; a read needs a fill before it:\n";
@@ -57,17 +44,8 @@ std::string engine_names() {
   return names;
 }
 
-/// A range that says nothing in the help: the limits are told when they are passed.
-template <typename T>
-CLI::Validator within(T lowest, T highest) {
-  CLI::Validator range = CLI::Range(lowest, highest);
-  return range.description("");
-}
-
 void add_data_options(CLI::App& run, Settings& settings) {
   constexpr std::uint64_t kMost = std::uint64_t{1} << 40;
-  CLI::Validator size = CLI::AsSizeValue(false);
-  size.description("");
   run.add_option("--num", settings.num, "Entries a fill writes")
       ->check(within(std::uint64_t{1}, kMost))
       ->type_name("N")
@@ -76,12 +54,12 @@ void add_data_options(CLI::App& run, Settings& settings) {
       ->check(within(std::uint64_t{1}, kMost))
       ->type_name("N");
   run.add_option("--key-size", settings.key_bytes, "Of a key, which is that many decimal digits")
-      ->transform(size)
+      ->transform(size_text())
       ->check(within(std::size_t{1}, kMaxKeyBytes))
       ->type_name("SIZE")
       ->capture_default_str();
   run.add_option("--value-size", settings.value_bytes, "Of a value, such as 100 or 4KiB")
-      ->transform(size)
+      ->transform(size_text())
       ->check(within(std::size_t{0}, kMaxValueBytes))
       ->type_name("SIZE")
       ->capture_default_str();
@@ -171,7 +149,7 @@ Result<void> run_once(std::span<Row> rows, const Settings& settings, const Value
   for (Row& row : rows) {
     auto measured = SILT_TRY(runner.run(*row.workload));
     if (tools::interrupted()) break;  // what was cut short is not a result
-    print(out, format_run(*row.engine, *row.workload, measured));
+    SILT_TRY(tell(out, format_run(*row.engine, *row.workload, measured)));
     row.runs.push_back(measured);
   }
   return runner.finish();
@@ -187,19 +165,6 @@ Result<void> run_all(std::vector<Row>& rows, const Settings& settings, std::FILE
     }
   }
   return {};
-}
-
-bool write_json(const std::string& path, const std::string& text) {
-  if (path == "-") {
-    tools::write_out(text);
-    return true;
-  }
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "w"),
-                                                             std::fclose);
-  const bool written =
-      file != nullptr && std::fputs(text.c_str(), file.get()) >= 0 && std::fflush(file.get()) == 0;
-  if (!written) complain(fmt::format("cannot write {}", path));
-  return written;
 }
 
 int run(const Settings& settings) {
@@ -219,14 +184,14 @@ int run(const Settings& settings) {
   std::vector<const Engine*> used;
   used.reserve(settings.engines.size());
   for (const std::string& name : settings.engines) used.push_back(find_engine(name));
-  std::FILE* out = settings.json_path == "-" ? stderr : stdout;
-  print(out, format_head(settings, host, build, used));
+  std::FILE* out = text_stream(settings.json_path);
+  auto outcome = tell(out, format_head(settings, host, build, used));
 
   tools::catch_interrupts();
   std::vector<Row> rows = make_rows(settings);
-  const auto outcome = run_all(rows, settings, out);
+  if (outcome) outcome = run_all(rows, settings, out);
   std::erase_if(rows, [](const Row& row) { return row.runs.empty(); });
-  print(out, format_table(rows, settings));
+  if (const auto told = tell(out, format_table(rows, settings)); outcome) outcome = told;
   if (!outcome) complain(outcome.error().to_string());
   if (tools::interrupted()) complain("interrupted: the results above are not complete");
   const bool complete = outcome.has_value() && !tools::interrupted();

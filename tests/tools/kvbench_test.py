@@ -147,6 +147,18 @@ class RunTest(unittest.TestCase):
         self.assertEqual([row['workload'] for row in report['results']], ['fillseq'])
         self.assertEqual(list(self.folder.glob('kvbench-*')), [])
 
+    def test_a_pipe_that_nobody_reads_ends_it_and_nothing_is_left(self):
+        with subprocess.Popen([KVBENCH, 'run', '--force', '--dir', self.folder, '--engines',
+                               'siltstone', '--num', '100', '--reads', str(1 << 40),
+                               '--workloads', 'fillseq,fillrandom,readrandom'],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            process.stdout.readline()
+            process.stdout.close()
+            errors = process.stderr.read()
+        self.assertEqual(process.returncode, IO, errors)
+        self.assertIn('Broken pipe', errors)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
     def test_usage(self):
         for arguments in ([], ['run'], ['run', '--workloads', 'nonsense'],
                           ['run', '--workloads', 'readseq'],

@@ -22,6 +22,12 @@ void catch_interrupts() noexcept {
   for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
 }
 
+void ignore_closed_pipes() noexcept {
+  struct sigaction action = {};
+  action.sa_handler = SIG_IGN;
+  sigaction(SIGPIPE, &action, nullptr);
+}
+
 bool interrupted() noexcept { return g_interrupted.load(std::memory_order_relaxed); }
 
 }  // namespace siltstone::tools

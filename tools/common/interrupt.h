@@ -7,6 +7,10 @@ namespace siltstone::tools {
 /// Call once, before any thread is started.
 void catch_interrupts() noexcept;
 
+/// From now on writing into a pipe that nobody reads fails with EPIPE and does not end the process:
+/// for tools that have something to clean up.
+void ignore_closed_pipes() noexcept;
+
 /// True once a signal came. Thread-safe; costs one relaxed load.
 [[nodiscard]] bool interrupted() noexcept;
 
