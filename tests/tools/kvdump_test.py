@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """kvdump as its users run it: on good, live, damaged, missing and foreign stores.
 
-    kvdump_test.py KVDUMP MAKE_STORE [unittest arguments]
+    kvdump_test.py KVDUMP MAKE_STORE MAKE_PAGES [unittest arguments]
     REWRITE=1 kvdump_test.py ...        writes the golden files anew
 """
 
@@ -260,8 +260,162 @@ class Wal(StoreTest):
         self.assertNotIn(b'\033', self.expect(CORRUPTION, 'wal', store, env=environment).stdout)
 
 
+class Pages(StoreTest):
+    """superblock, pages and page, on a file of which make_pages.cc says what is in it."""
+
+    # first page, pages, whose
+    MAP = [(0, 16, 'superblocks'), (16, 16, 'catalog'), (32, 16, 'free'), (48, 48, 'data'),
+           (96, 16, 'older'), (112, 16, 'older'), (128, 128, 'free')]
+    VERBS = (['superblock'], ['pages'], ['page', 0])
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.fixed = cls.folder / 'pages'
+        cls.fixed.mkdir()
+        subprocess.run([MAKE_PAGES, cls.fixed], check=True)
+
+    def report(self, code, verb, store, *arguments) -> dict:
+        return json.loads(self.expect(code, verb, store, *arguments, '--json').stdout)
+
+    def test_golden(self):
+        text = b''.join(self.expect(OK, verb, self.fixed, *arguments).stdout + b'\n'
+                        for verb, *arguments in (*self.VERBS, ['page', 16], ['page', 48]))
+        self.expect_golden('pages.txt', text)
+
+    def test_every_page_is_in_one_stretch(self):
+        report = self.report(OK, 'pages', self.fixed)
+        self.assertEqual((report['schema'], report['generation']), (1, 4))
+        self.assertEqual([tuple(extent.values()) for extent in report['extents']], self.MAP)
+        for holder, pages in report['pages'].items():
+            self.assertEqual(pages, sum(count for _, count, whose in self.MAP if whose == holder))
+        self.assertEqual(report['file_pages'], sum(report['pages'].values()))
+
+    def test_superblocks_field_by_field(self):
+        report = self.report(OK, 'superblock', self.fixed)
+        self.assertEqual(report['schema'], 1)
+        self.assertEqual([(copy['slot'], copy['copy'], copy['page'], copy['state'],
+                           copy['generation']) for copy in report['copies']],
+                         [('A', 0, 0, 'valid', 3), ('A', 1, 1, 'valid', 3),
+                          ('B', 0, 2, 'valid', 4), ('B', 1, 3, 'valid', 4)])
+        for copy in report['copies']:
+            self.assertEqual((copy['store'], copy['hash_seed']), ('07' * 16, f'{42:016x}'))
+        self.assertEqual(report['newest'], {'slot': 'B', 'generation': 4, 'extents': 1,
+                                            'payload_bytes': len('three')})
+        self.assertEqual((report['damage'], report['error']), ([], None))
+
+    def test_a_page_says_what_it_is(self):
+        content = (self.fixed / 'pages').read_bytes()
+        for first, count, holder in self.MAP:
+            for number in (first, first + count - 1):
+                report = self.report(OK, 'page', self.fixed, number)
+                self.assertEqual((report['schema'], report['page'], report['offset'],
+                                  report['used_by'], report['extent']),
+                                 (1, number, number * BLOCK, holder,
+                                  {'first': first, 'pages': count}))
+                self.assertEqual(bytes.fromhex(report['bytes']),
+                                 content[number * BLOCK:][:BLOCK])
+                self.assertEqual(report['superblock'] is not None, number < 4)
+                self.assertEqual(report['catalog'] is not None, (number, holder) == (16, 'catalog'))
+        self.assertEqual(self.report(OK, 'page', self.fixed, 16)['catalog'],
+                         {'generation': 4, 'extents': [{'first': 48, 'pages': 48}],
+                          'payload_bytes': 5})
+
+    def test_a_page_that_is_not_there(self):
+        message = self.expect(NOT_FOUND, 'page', self.fixed, 256).stderr
+        self.assertIn(b'there is no page 256, it has 256', message)
+        for number in ('-1', 'x', str(1 << 32)):
+            self.expect(USAGE, 'page', self.fixed, number)
+
+    def test_a_damaged_copy_is_named_and_its_twin_serves(self):
+        for page in range(4):
+            store = self.copy()
+            flip(store / 'pages', page * BLOCK + 30)
+            report = self.report(CORRUPTION, 'superblock', store)
+            self.assertEqual([copy['state'] == 'valid' for copy in report['copies']],
+                             [number != page for number in range(4)])
+            self.assertEqual(report['newest']['generation'], 4)
+            self.assertEqual([damage['page'] for damage in report['damage']], [page])
+            message = self.expect(CORRUPTION, 'pages', store).stderr.decode()
+            self.assertIn(f'{store}/pages at offset {page * BLOCK}: superblock', message)
+            self.assertEqual(self.report(CORRUPTION, 'page', store, page)['superblock']['state'],
+                             'bad_checksum')
+
+    def test_a_slot_without_a_valid_copy_is_corruption_and_pages_are_still_shown(self):
+        store = self.copy()
+        for page in (2, 3):
+            flip(store / 'pages', page * BLOCK + 30)
+        report = self.report(CORRUPTION, 'superblock', store)
+        self.assertIsNone(report['newest'])
+        self.assertIn('no valid copy of superblock B', report['error'])
+        self.assertEqual(self.expect(CORRUPTION, 'pages', store).stdout, b'')
+        page = self.report(CORRUPTION, 'page', store, 48)
+        self.assertIsNone(page['used_by'])
+        self.assertTrue(bytes.fromhex(page['bytes']).startswith(b'page 48\0'))
+
+    def test_a_damaged_catalog(self):
+        store = self.copy()
+        flip(store / 'pages', 16 * BLOCK + 70)
+        message = self.expect(CORRUPTION, 'pages', store).stderr.decode()
+        self.assertIn(f'{store}/pages at offset {16 * BLOCK}', message)
+        self.assertIn('checksum', message)
+        self.report(CORRUPTION, 'superblock', store)
+
+    def test_any_truncation_is_an_error_in_words(self):
+        for size in (0, 1, BLOCK, 3 * BLOCK, 17 * BLOCK, 48 * BLOCK + 5):
+            with self.subTest(size):
+                store = self.copy()
+                os.truncate(store / 'pages', size)
+                # Without superblocks it is a creation that did not finish.
+                code = NOT_FOUND if size == 0 else CORRUPTION
+                for verb in ('superblock', 'pages'):
+                    self.assertIn(b'/pages', self.expect(code, verb, store).stderr)
+        store = self.copy()
+        os.truncate(store / 'pages', 48 * BLOCK + 5)
+        self.assertEqual(len(bytes.fromhex(self.report(CORRUPTION, 'page', store, 48)['bytes'])), 5)
+
+    def test_any_flip_in_what_counts_is_found(self):
+        rng = random.Random(2)
+        store = self.copy()
+        places = [page * BLOCK for page in range(4) for _ in range(10)] + [16 * BLOCK] * 20
+        for start in places:
+            offset = start + rng.randrange(76 if start else 128)
+            with self.subTest(offset):
+                flip(store / 'pages', offset)
+                self.expect(CORRUPTION, 'superblock', store)
+                flip(store / 'pages', offset)
+
+    def test_a_foreign_file_and_a_missing_one(self):
+        store = self.copy()
+        (store / 'pages').write_text('dear diary ' * 10_000)
+        for verb, *arguments in self.VERBS:
+            message = self.expect(CORRUPTION, verb, store, *arguments).stderr
+            self.assertIn(b'no valid copy of superblock A: not a superblock', message)
+        (store / 'pages').unlink()
+        (store / 'pages').mkdir()
+        self.expect(IO, 'pages', store)
+        (store / 'pages').rmdir()
+        (store / 'wal').mkdir()
+        for verb, *arguments in self.VERBS:
+            message = self.expect(NOT_FOUND, verb, store, *arguments).stderr
+            self.assertIn(b'the store has no page file', message)
+
+    def test_a_file_that_is_being_written_to_gives_no_false_alarm(self):
+        store = self.copy()
+        with subprocess.Popen([MAKE_PAGES, store, 'commit'], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as writer:
+            self.assertEqual(writer.stdout.readline(), b'ready\n')
+            seen = set()
+            for _ in range(30):
+                seen.add(self.report(OK, 'pages', store)['generation'])
+                self.expect(OK, 'superblock', store)
+            writer.stdin.close()
+            self.assertEqual(writer.wait(), 0)
+        self.assertGreater(len(seen), 10)
+
+
 class EveryVerb(StoreTest):
-    VERBS = ('scan', 'wal')
+    VERBS = (['page', 0], ['pages'], ['scan'], ['superblock'], ['wal'])
 
     def test_nothing_there_is_not_found_and_nothing_is_made(self):
         foreign = self.folder / 'foreign'
@@ -269,11 +423,12 @@ class EveryVerb(StoreTest):
         (foreign / 'notes.txt').write_text('mine')
         empty = self.folder / 'empty'
         empty.mkdir()
-        for verb in self.VERBS:
+        for verb, *arguments in self.VERBS:
             for path in (self.folder / 'missing', foreign, empty, foreign / 'notes.txt'):
                 with self.subTest(verb=verb, path=path):
                     before = contents(self.folder)
-                    self.assertEqual(self.expect(NOT_FOUND, verb, path).stdout, b'')
+                    result = self.expect(NOT_FOUND, verb, path, *arguments)
+                    self.assertEqual(result.stdout, b'')
                     self.assertEqual(contents(self.folder), before)
 
     def test_a_live_store_is_read_and_left_alone(self):
@@ -289,7 +444,8 @@ class EveryVerb(StoreTest):
             self.assertEqual(writer.wait(), 0)
 
     def test_usage(self):
-        for arguments in ([], ['nonsense'], ['scan'], ['wal'], ['scan', self.fixed, '--limit', 'x'],
+        for arguments in ([], ['nonsense'], ['scan'], ['wal'], ['pages'], ['page', self.fixed],
+                          ['superblock'], ['scan', self.fixed, '--limit', 'x'],
                           ['scan', self.fixed, '--hex', '--raw'],
                           ['scan', self.fixed, '--raw', '--json'],
                           ['scan', self.fixed, '--from', 'xyz', '--hex'],
@@ -298,13 +454,13 @@ class EveryVerb(StoreTest):
                 self.assertEqual(self.expect(USAGE, *arguments).stdout, b'')
 
     def test_help_shows_an_example(self):
-        for verb in self.VERBS:
+        for verb, *_ in self.VERBS:
             self.assertIn(f'Example: kvdump {verb}'.encode(),
                           self.expect(OK, verb, '--help').stdout)
         self.assertRegex(self.expect(OK, '--version').stdout, rb'^kvdump \d+\.\d+\.\d+\n$')
 
 
 if __name__ == '__main__':
-    KVDUMP, MAKE_STORE = sys.argv[1:3]
-    del sys.argv[1:3]
+    KVDUMP, MAKE_STORE, MAKE_PAGES = sys.argv[1:4]
+    del sys.argv[1:4]
     unittest.main()

@@ -20,11 +20,16 @@ tools::ExitCode exit_code_of(const Error& error) noexcept {
   return is_no_store ? tools::kExitNotFound : tools::exit_code_for(error.code());
 }
 
+int exit_code_of(const Result<int>& outcome) noexcept {
+  if (outcome) return *outcome;
+  tools::complain(outcome.error().to_string());
+  return exit_code_of(outcome.error());
+}
+
 namespace {
 
 constexpr void (*kVerbs[])(CLI::App& app, int& exit_code) = {
-    add_scan,
-    add_wal,
+    add_page, add_pages, add_scan, add_superblock, add_wal,
 };
 
 int parse_and_run(int argc, char** argv) {

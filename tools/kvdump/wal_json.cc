@@ -3,21 +3,16 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "base/compression.h"
 #include "common/output.h"
+#include "json.h"
 #include "wal_listing.h"
 
 namespace siltstone::kvdump {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using tools::print;
-
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 Json place(const wal::LogPlace& place) {
   return {{"segment", place.segment.value()}, {"offset", place.offset}};

@@ -106,13 +106,6 @@ Result<int> list_log(const WalArguments& arguments) {
   return outcome->damage || listing.damaged() ? tools::kExitCorruption : tools::kExitOk;
 }
 
-int run(const WalArguments& arguments) {
-  const auto exit_code = list_log(arguments);
-  if (exit_code) return *exit_code;
-  tools::complain(exit_code.error().to_string());
-  return exit_code_of(exit_code.error());
-}
-
 }  // namespace
 
 void add_wal(CLI::App& app, int& exit_code) {
@@ -125,7 +118,7 @@ void add_wal(CLI::App& app, int& exit_code) {
       "Example: kvdump wal data");
   verb->add_option("DIR", arguments->dir, "The store")->type_name("")->required();
   verb->add_flag("--json", arguments->json, "Print one JSON object");
-  verb->callback([arguments, &exit_code] { exit_code = run(*arguments); });
+  verb->callback([arguments, &exit_code] { exit_code = exit_code_of(list_log(*arguments)); });
 }
 
 }  // namespace siltstone::kvdump
