@@ -36,7 +36,7 @@ class SILT_EXPORT Builder {
   /// Requests under way in one ring at most, from 1 to 32768; the kernel rounds up to a power of
   /// two. Default: 128. Each costs about 100 bytes in each ring.
   Builder& ring_depth(std::uint32_t requests) noexcept;
-  /// Let a thread of the kernel take requests from the rings, without a system call. Default: false.
+  /// Let a thread of the kernel take requests from the rings, without system calls. Default: false.
   /// Costs most of a core while there is I/O. Not with posix.
   Builder& sqpoll(bool value) noexcept;
   /// Poll the device for completions of direct I/O instead of waiting for its interrupt. Default:

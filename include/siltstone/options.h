@@ -12,8 +12,8 @@ enum class Compression : std::uint8_t {
   snappy,  ///< Each frame is kept compressed if that saves an eighth of it.
 };
 
-/// How I/O reaches the kernel. The results are the same; where a ring cannot be had (an old kernel, a
-/// sandbox, too little memory to lock) plain calls take its place, and Stats::why_no_ring tells why.
+/// How I/O reaches the kernel. The results are the same; where a ring cannot be had (an old kernel,
+/// a sandbox, too little memory) plain calls take its place, and Stats::why_no_ring tells why.
 enum class IoBackend : std::uint8_t {
   /// Rings for batches and for the threads of the store, plain calls where a call waits for one
   /// request: for the log.

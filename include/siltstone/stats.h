@@ -11,7 +11,7 @@ namespace siltstone {
 
 /// One moment of an open store; plain data, the caller's.
 struct Stats {
-  /// What came of Builder::io_backend(): uring where a ring was proved, else posix; never automatic.
+  /// What came of Builder::io_backend(): uring where a ring was proved, else posix.
   IoBackend io_backend = IoBackend::posix;
   /// Why there are no rings although they were asked for: what the kernel or a sandbox refused.
   std::optional<Error> why_no_ring = {};

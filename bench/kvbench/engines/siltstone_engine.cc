@@ -1,11 +1,12 @@
 // Siltstone through its public interface.
+#include <atomic>
+
 #include <siltstone/db.h>
 #include <siltstone/version.h>
 
 #include "base/compression.h"
 #include "base/try.h"
 #include "engine.h"
-#include "io/uring_storage.h"
 #include "scan_sink.h"
 
 namespace siltstone::kvbench {
@@ -63,21 +64,29 @@ Compression compression() {
 
 std::string version() { return siltstone::version(); }
 
-/// What a store with default options finds here. Its log is written by plain calls all the same.
-const char* io_backend() {
-  static const bool rings = !io::UringStorage({}).report().why_no_ring;
-  return rings ? "uring" : "posix";
+/// What the last store that was made found to work here.
+std::atomic<IoBackend> io_backend{IoBackend::automatic};
+
+const char* io_backend_name() {
+  switch (io_backend.load()) {
+    case IoBackend::automatic: return "automatic";
+    case IoBackend::uring: return "uring";
+    case IoBackend::posix: return "posix";
+  }
+  return "unknown";
 }
 
 NamedValues settings() {
   return {{"compression", compression() == Compression::snappy ? "snappy" : "none"},
-          {"io_backend", io_backend()},
-          {"log_io", "posix"}};
+          {"io_backend", io_backend_name()},
+          {"log_io", "posix"}};  // whatever the backend, unless rings are insisted on
 }
 
 Result<std::unique_ptr<Store>> create(const std::string& dir) {
-  return std::make_unique<SiltstoneStore>(
-      SILT_TRY(Db::builder(dir).compression(compression()).build()));
+  auto db = SILT_TRY(Db::builder(dir).compression(compression()).build());
+  const Stats stats = SILT_TRY(db.stats());
+  io_backend = stats.io_backend;
+  return std::make_unique<SiltstoneStore>(std::move(db));
 }
 
 }  // namespace
