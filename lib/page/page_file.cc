@@ -48,14 +48,14 @@ Result<FirstGenerations> make_first_generations(const Identity& identity, base::
     return base::fail(ErrorCode::invalid_argument, "the first catalog is too large");
   }
   superblock.page_count = kHeaderPages + 2 * pages;
-  made.catalogs = SILT_TRY(base::AlignedBuffer::allocate(2 * pages * kPageBytes));
+  made.catalogs = SILT_TRY(base::AlignedBuffer::allocate(std::size_t{2} * pages * kPageBytes));
   made.superblocks = SILT_TRY(base::AlignedBuffer::allocate(2 * kCopies * kPageBytes));
   for (const Slot slot : {Slot::a, Slot::b}) {
     const auto index = static_cast<std::uint32_t>(slot);
     superblock.generation = base::Generation(index + 1);
     superblock.catalog_page = base::PageNumber(kHeaderPages + index * pages);
-    const base::MutableBytes catalog =
-        made.catalogs.bytes().subspan(index * pages * kPageBytes, superblock.catalog_bytes);
+    const base::MutableBytes catalog = made.catalogs.bytes().subspan(
+        std::size_t{index} * pages * kPageBytes, superblock.catalog_bytes);
     superblock.catalog_checksum =
         encode_catalog(identity.store, superblock.generation, {}, payload, catalog);
     for (std::size_t copy = 0; copy < kCopies; ++copy) {
