@@ -14,6 +14,7 @@
 #include <siltstone/db.h>
 
 #include "io/deny.h"
+#include "io/locked_memory.h"
 #include "support/temp_dir.h"
 
 using namespace siltstone;
@@ -36,9 +37,15 @@ Stats stats_of(const Db& db) {
 
 /// Whether the machine lets the tests make rings; says why not.
 bool rings_work(const Stats& stats) {
-  if (!stats.why_no_ring) return true;
-  MESSAGE("skipped: " << stats.why_no_ring->to_string());
-  return false;
+  if (stats.why_no_ring) {
+    MESSAGE("skipped: " << stats.why_no_ring->to_string());
+    return false;
+  }
+  if (!io::may_lock_ample_memory()) {
+    MESSAGE("skipped: too little memory may be locked");
+    return false;
+  }
+  return true;
 }
 
 /// Writes on several threads, closes, opens and finds everything.

@@ -90,7 +90,7 @@ class RunTest(unittest.TestCase):
             self.assertIn(f'{row["engine"]:<10} {row["workload"]:<12} :', self.output)
         for row in report['results'][:len(workloads)]:
             self.assertEqual(row['settings']['durability'], 'every_commit')
-            self.assertIn(row['settings'].get('io_backend', 'posix'), ('posix', 'uring'))
+            self.assertIn(row['settings']['io_backend'], ('posix', 'uring'))
             self.assertTrue(row['settings']['verified'])
             self.assertGreater(row['disk_bytes'], NUM * 116 * 0.4)
             self.assertEqual(row['found'], {'readrandom': NUM, 'readmissing': 0,
