@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the tests of a layer on every file system this machine can make, each small and of its own.
 
-    tests/io/file_systems.py TESTS
+    tests/io/file_systems.py TESTS [argument...]
 
 Needs root, loop devices and the mkfs programs; leaves out what is missing, and is skipped (77) when
 nothing is left.
@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -45,8 +46,17 @@ def mount(stack, folder, *arguments):
     place = folder / 'mounted'
     place.mkdir()
     run('mount', *arguments, str(place))
-    stack.callback(run, 'umount', str(place))
+    stack.callback(unmount, place)
     return place
+
+
+def unmount(place):
+    """The kernel lets go of the files of a ring only some time after its process has ended."""
+    end = time.monotonic() + 30
+    while subprocess.run(['umount', str(place)], capture_output=True).returncode != 0:
+        if time.monotonic() > end:
+            run('umount', str(place))
+        time.sleep(0.1)
 
 
 def test_on(name, tests, prepare):
@@ -55,9 +65,10 @@ def test_on(name, tests, prepare):
         try:
             place = prepare(stack, folder)
         except (subprocess.CalledProcessError, FileNotFoundError) as error:
-            print(f'{name}: skipped: {error}')
+            reason = (getattr(error, 'stderr', None) or str(error)).strip()
+            print(f'{name}: skipped: {reason}', flush=True)
             return None
-        result = subprocess.run([tests], env={**os.environ, 'TMPDIR': str(place)})
+        result = subprocess.run(tests, env={**os.environ, 'TMPDIR': str(place)})
         print(f'{name}: {"failed" if result.returncode else "passed"}', flush=True)
         return result.returncode == 0
 
@@ -66,7 +77,7 @@ def main():
     if os.geteuid() != 0 or not shutil.which('losetup'):
         print('skipped: needs root and losetup')
         return SKIPPED
-    tests = sys.argv[1]
+    tests = sys.argv[1:]
     results = [test_on('tmpfs', tests, lambda stack, folder: mount(
         stack, folder, '-t', 'tmpfs', '-o', 'size=64m', 'tmpfs'))]
     for name, *how in FILE_SYSTEMS:
