@@ -191,6 +191,8 @@ def may_include(path: str, layer: str) -> bool:
         return layer == folder or layer in LAYERS[folder]
     if path.startswith('tests/support/'):
         return layer in ('base', 'io')
+    if path.startswith('bench/kvbench/studies/'):
+        return layer in ('base', 'io', 'page')
     if path.startswith('bench/kvbench/'):
         return layer == 'base'
     if top == 'tests' and folder in LAYERS:
@@ -350,10 +352,12 @@ EXAMPLES = {
          ('include/siltstone/a.h', '#include "base/try.h"\n'),
          ('tests/support/a.h', '#include "wal/segment.h"\n'),
          ('tests/public/a.cc', '#include "base/try.h"\n'),
-         ('bench/kvbench/a.cc', '#include "db/engine.h"\n'),
+         ('bench/kvbench/a.cc', '#include "io/storage.h"\n'),
+         ('bench/kvbench/studies/a.cc', '#include "db/engine.h"\n'),
          ('lib/db/a.cc', '#include "support/sim.h"\n')],
         [('lib/db/a.h', '#include "wal/a.h"\n'), ('tests/io/a.cc', '#include "support/sim.h"\n'),
          ('lib/wal/a.h', '#include "wal/b.h"\n'), ('tools/kvdump/a.cc', '#include "wal/a.h"\n'),
+         ('bench/kvbench/studies/a.cc', '#include "page/a.h"\n'),
          ('lib/base/a.h', '// #include "io/clock.h"\n')]),
     calls_in_their_place: (
         [('lib/db/a.h', text) for text in (

@@ -4,6 +4,8 @@
 #include <siltstone/version.h>
 #include <nlohmann/json.hpp>
 
+#include "host_report.h"
+
 namespace siltstone::kvbench {
 namespace {
 
@@ -78,16 +80,7 @@ std::string format_json(std::span<const Row> rows, const Settings& settings, con
       {"schema", 1},
       {"kvbench_version", siltstone::version()},
       {"complete", complete},
-      {"host",
-       {{"cpu", host.cpu},
-        {"cores", host.cores},
-        {"load", host.load},
-        {"kernel", host.kernel},
-        {"file_system", host.file_system},
-        {"device", host.device},
-        {"build", build.type},
-        {"compiler", build.compiler},
-        {"assertions", build.assertions}}},
+      {"host", host_json(host, build)},
       {"results", std::move(results)},
   };
   // What the system calls itself need not be UTF-8.

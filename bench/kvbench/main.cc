@@ -8,12 +8,15 @@
 #include "common/interrupt.h"
 #include "common/output.h"
 #include "run_command.h"
+#include "studies/study_command.h"
 
 namespace siltstone::kvbench {
 namespace {
 
 constexpr void (*kCommands[])(CLI::App& app, int& exit_code) = {
     add_run_command,
+    add_preset_command,
+    add_device_command,
 };
 
 int parse_and_run(int argc, char** argv) {

@@ -6,13 +6,11 @@
 #include <string_view>
 
 #include <fmt/format.h>
-#include <siltstone/version.h>
+
+#include "host_report.h"
 
 namespace siltstone::kvbench {
 namespace {
-
-/// Of the cores: when more threads want to run, ours may have to wait for one.
-constexpr double kBusyShare = 0.5;
 
 constexpr std::string_view kTableHead =
     "engine     workload         ops/s  +-%       p50       p95       p99     p99.9    p99.99"
@@ -84,19 +82,13 @@ std::string format_notes(std::span<const Row> rows) {
 
 std::string format_head(const Settings& settings, const Host& host, const Build& build,
                         std::span<const Engine* const> engines) {
-  std::string text = fmt::format(
-      "kvbench   {}, build {}, {}{}\n"
-      "CPU       {}, {} usable\n"
-      "kernel    {}\n"
-      "files     {} on {}, in {}\n"
+  std::string text = format_host(host, build, settings.dir);
+  text += fmt::format(
       "data      {} entries, keys {} B, values {} B ({:.0f} % compressible), seed {}\n"
       "loop      closed, {} thread{}, {} run{} of each{}\n",
-      siltstone::version(), build.type, build.compiler,
-      build.assertions ? ", assertions on: release builds are faster" : "", host.cpu, host.cores,
-      host.kernel, host.file_system, host.device, settings.dir, settings.num, settings.key_bytes,
-      settings.value_bytes, 100 * settings.compressibility, settings.seed, settings.threads,
-      settings.threads == 1 ? "" : "s", settings.repeat, settings.repeat == 1 ? "" : "s",
-      settings.verify ? ", every answer verified" : "");
+      settings.num, settings.key_bytes, settings.value_bytes, 100 * settings.compressibility,
+      settings.seed, settings.threads, settings.threads == 1 ? "" : "s", settings.repeat,
+      settings.repeat == 1 ? "" : "s", settings.verify ? ", every answer verified" : "");
   for (const Engine* engine : engines) {
     text += fmt::format("engine    {} {}: durability {}", engine->name, engine->version(),
                         engine->durability);
@@ -104,16 +96,7 @@ std::string format_head(const Settings& settings, const Host& host, const Build&
       text += fmt::format(", {} {}", name, value);
     text += '\n';
   }
-  if (!build.unfit.empty()) {
-    text += fmt::format("WARNING   this build is not meant to be measured: {}\n", build.unfit);
-  }
-  if (host.load > kBusyShare * host.cores) {
-    text += fmt::format("WARNING   the machine is busy (load {:.1f}): figures will be too low\n",
-                        host.load);
-  }
-  if (host.file_system == "tmpfs") {
-    text += "WARNING   tmpfs is memory: nothing here is durable, and no device is measured\n";
-  }
+  text += format_warnings(host, build);
   if (std::ranges::find(engines, "every_commit", &Engine::durability) != engines.end()) {
     text +=
         "note      every_commit: each put of every fill (fillseq and fillrandom too) returns only\n"

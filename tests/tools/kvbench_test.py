@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""kvbench as its users run it, in seconds: every workload on every engine, and its JSON.
+"""kvbench as its users run it, in seconds: every workload on every engine, every study, and the
+JSON of both.
 
     kvbench_test.py KVBENCH [unittest arguments]
 """
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -35,18 +37,31 @@ RESULT = {
 }
 
 
+STUDY_RESULT = {'what': str, 'variant': str, 'way': str, 'unit': str, 'median': NUMBER,
+                'spread': (*NUMBER, NONE), 'runs': list}
+RATIO = {'name': str, 'value': NUMBER, 'wanted': (*NUMBER, NONE), 'elsewhere': (*NUMBER, NONE)}
+ENGINE_WAYS = {'posix', 'ring'}
+
+
 def kvbench(*arguments, **kwargs) -> subprocess.CompletedProcess:
     return subprocess.run([KVBENCH, *map(str, arguments)], capture_output=True, text=True,
                           check=False, **kwargs)
 
 
-class RunTest(unittest.TestCase):
+class CommandTest(unittest.TestCase):
     def setUp(self):
         self.temporary = tempfile.TemporaryDirectory()
         self.addCleanup(self.temporary.cleanup)
         self.folder = Path(self.temporary.name)
         self.json = self.folder / 'out.json'
 
+    def check_fields(self, value: dict, schema: dict):
+        self.assertEqual(list(value), list(schema))
+        for name, types in schema.items():
+            self.assertIsInstance(value[name], types, name)
+
+
+class RunTest(CommandTest):
     def run_small(self, *arguments, code=OK) -> dict:
         """Runs few entries, forced: the tests are run in builds that are not to be measured."""
         result = kvbench('run', '--force', '--dir', self.folder, '--num', NUM, '--json', self.json,
@@ -57,11 +72,6 @@ class RunTest(unittest.TestCase):
         report = json.loads(self.json.read_text())
         self.check_schema(report)
         return report
-
-    def check_fields(self, value: dict, schema: dict):
-        self.assertEqual(list(value), list(schema))
-        for name, types in schema.items():
-            self.assertIsInstance(value[name], types, name)
 
     def check_schema(self, report: dict):
         self.assertEqual(list(report),
@@ -187,6 +197,154 @@ class RunTest(unittest.TestCase):
     def test_help_shows_an_example(self):
         self.assertIn('Example: kvbench run', kvbench('run', '--help').stdout)
         self.assertRegex(kvbench('--version').stdout, r'^kvbench \d+\.\d+\.\d+\n$')
+
+
+class StudyTest(CommandTest):
+    """device and preset, small: that they measure what they say, not what comes out."""
+
+    def study(self, *command, code=OK, **kwargs) -> dict:
+        result = kvbench(*command, '--force', '--json', self.json, **kwargs)
+        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
+        self.output = result.stdout
+        self.assertNotIn('\033', result.stdout + result.stderr)
+        report = json.loads(self.json.read_text())
+        self.assertEqual(list(report), ['schema', 'kvbench_version', 'complete', 'host', 'study',
+                                        'settings', 'results', 'ratios', 'notes'])
+        self.assertEqual((report['schema'], report['complete']), (1, code == OK))
+        self.check_fields(report['host'], HOST)
+        for result in report['results']:
+            self.check_fields(result, STUDY_RESULT)
+            self.assertEqual(len(result['runs']), report['settings']['repeat'])
+            self.assertIn(result['median'], result['runs'])
+            self.assertGreater(min(result['runs']), 0)
+            self.assertIn(result['what'], self.output)
+        for ratio in report['ratios']:
+            self.check_fields(ratio, RATIO)
+            self.assertIn(ratio['name'], self.output)
+        self.assertEqual([path.name for path in self.folder.iterdir()], ['out.json'])
+        return report
+
+    def preset(self, name, *arguments, **kwargs) -> dict:
+        report = self.study('preset', name, '--dir', self.folder, *arguments, **kwargs)
+        self.assertEqual(report['study'], name)
+        return report
+
+    def medians(self, report, unit) -> dict:
+        return {(row['what'], row['variant'], row['way']): row['median']
+                for row in report['results'] if row['unit'] == unit}
+
+    def ways(self, report) -> set:
+        """Those of the engine; a ring need not be allowed here, but then the report says so."""
+        ways = {row['way'] for row in report['results']}
+        self.assertTrue('ring' in ways or any('no ring' in note for note in report['notes']))
+        return ways & ENGINE_WAYS
+
+    def test_io_depth(self):
+        report = self.preset('io-depth', '--file-size', '2MiB', '--seconds', '0.02', '--repeat', 2,
+                             '--depths', '1,8,64')
+        self.ways(report)
+        for way in {row['way'] for row in report['results']}:
+            self.assertEqual([row['variant'] for row in report['results'] if row['way'] == way],
+                             ['depth 1', 'depth 8', 'depth 64'])
+        self.assertTrue(any('fio' in note for note in report['notes']))
+        if 'ring' in self.ways(report):
+            wanted = {ratio['name']: ratio['wanted'] for ratio in report['ratios']}
+            self.assertEqual(wanted['ring at depth 64 / ring at depth 1'], 4)
+            self.assertEqual([wanted[f'ring / posix at depth {depth}'] for depth in (1, 8, 64)],
+                             [None, 0.95, 0.95])
+
+    def test_io_depth_without_fio_says_so(self):
+        report = self.preset('io-depth', '--file-size', '1MiB', '--seconds', '0.01', '--repeat', 1,
+                             '--depths', 2, '--ways', 'plain,fio',
+                             env={**os.environ, 'PATH': str(self.folder)})
+        self.assertEqual({row['way'] for row in report['results']}, {'plain'})
+        self.assertIn('fio is not installed: nothing to compare the ring with', report['notes'])
+        self.assertIn('fio is not installed', self.output)
+
+    def test_vectored(self):
+        report = self.preset('vectored', '--rounds', 3, '--repeat', 1)
+        calls = self.medians(report, 'calls')
+        self.assertEqual(calls, {('system calls for them', what, way): 1
+                                 for what in ('64 pages written', '64 pages read')
+                                 for way in self.ways(report)})
+        self.assertEqual({row['variant'] for row in report['results'] if row['unit'] == 'times/s'},
+                         {'one call', 'a call each'})
+
+    def test_coalescing(self):
+        pages = 600
+        report = self.preset('coalescing', '--rounds', 3, '--pages', pages, '--repeat', 2)
+        requests = self.medians(report, 'requests')
+        self.assertEqual(requests['requests in random order', 'a call each', 'plain'], pages)
+        for way in self.ways(report):
+            self.assertEqual(
+                requests['requests for 64 neighbours', 'one by one, one window', way], 1)
+            self.assertLess(requests['requests in random order', 'buffer for all', way], pages / 2)
+            # The buffer of the writer holds this few.
+            self.assertLess(requests['requests in random order', 'default buffer', way], pages / 2)
+        for ratio in report['ratios']:
+            self.assertEqual(ratio['wanted'], 2 if 'buffer for all' in ratio['name'] else None)
+
+    def test_checksum(self):
+        report = self.preset('checksum', '--seconds', '0.05', '--repeat', 1)
+        ways = {row['way'] for row in report['results']}
+        self.assertLessEqual({'bytewise', 'slicing'}, ways)
+        self.assertEqual(len(report['results']), 5 * len(ways))
+        self.assertTrue(all(ratio['elsewhere'] == 10 for ratio in report['ratios']))
+
+    def test_batch_io(self):
+        report = self.preset('batch-io', '--file-size', '2MiB', '--rounds', 2, '--repeat', 1)
+        writes = self.medians(report, 'writes/s')
+        self.assertEqual({variant for _, variant, _ in writes},
+                         {'each durable', 'buffered, one sync', 'buffered, no sync'})
+        elsewhere = [ratio['elsewhere'] for ratio in report['ratios']]
+        for figure in (19, 2) + ((1.67, 2.5) if 'ring' in self.ways(report) else ()):
+            self.assertIn(figure, elsewhere)
+
+    def test_device(self):
+        report = self.study('device', self.folder, '--file-size', '9MiB', '--seconds', '0.02',
+                            '--repeat', 1, '--depths', '1,4')
+        self.assertEqual(report['study'], 'device')
+        self.ways(report)
+        self.assertEqual({(row['what'], row['variant']) for row in report['results']},
+                         {('random read of 4 KiB', 'depth 1'), ('random read of 4 KiB', 'depth 4'),
+                          *((f'sequential {what}', f'1 MiB, depth {depth}')
+                            for what in ('read', 'write') for depth in (1, 8)),
+                          ('4 KiB made durable', 'append, fdatasync'),
+                          ('4 KiB made durable', 'overwrite, fdatasync'),
+                          ('4 KiB made durable', 'overwrite, O_DIRECT|O_DSYNC')})
+
+    def test_an_interrupt_ends_with_what_is_known(self):
+        with subprocess.Popen([KVBENCH, 'preset', 'checksum', '--force', '--seconds', '1',
+                               '--repeat', '1000', '--json', self.json, '--dir', self.folder],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            while not process.stdout.readline().startswith('settings'):
+                self.assertIsNone(process.poll())
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate()
+        self.assertEqual(process.returncode, INTERRUPTED, errors)
+        self.assertFalse(json.loads(self.json.read_text())['complete'])
+
+    def test_usage(self):
+        for arguments in (['preset'], ['preset', 'nonsense'], ['device'],
+                          ['device', self.folder / 'missing'],
+                          ['device', self.folder, '--ways', 'fio'],
+                          ['preset', 'io-depth', '--dir', self.folder / 'missing'],
+                          ['preset', 'io-depth', '--depths', '0'],
+                          ['preset', 'io-depth', '--file-size', '1KiB'],
+                          ['preset', 'io-depth', '--rounds', '3'],
+                          ['preset', 'checksum', '--ways', 'ring'],
+                          ['preset', 'coalescing', '--pages', '20000']):
+            with self.subTest(arguments):
+                result = kvbench(*arguments, '--force')
+                self.assertEqual(result.returncode, USAGE, result.stderr)
+                self.assertEqual(result.stdout, '')
+                self.assertTrue(result.stderr)
+
+    def test_help_shows_an_example(self):
+        for command in (['device'], ['preset'], ['preset', 'vectored']):
+            self.assertIn(f'Example: kvbench {" ".join(command)}',
+                          kvbench(*command, '--help').stdout)
 
 
 if __name__ == '__main__':

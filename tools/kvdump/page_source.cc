@@ -42,8 +42,8 @@ Result<PageSource> open_pages(const std::string& dir) {
 
 Result<PageView> look_at(const PageSource& source) {
   for (int look = 1;; ++look) {
-    auto copies = SILT_TRY(page::read_superblocks(*source.file, *source.channel));
-    PageView view{std::move(copies), page::load_state(*source.file, *source.channel)};
+    const auto copies = SILT_TRY(page::read_superblocks(*source.file, *source.channel));
+    PageView view{copies, page::load_state(*source.file, *source.channel)};
     const page::PageState* const state = view.newest();
     if ((state != nullptr && state->damage.empty()) || look == kMaxLooks) return view;
     const auto again = SILT_TRY(page::read_superblocks(*source.file, *source.channel));
