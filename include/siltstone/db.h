@@ -6,7 +6,8 @@
 //   auto value = db->get("k");                          // Result<std::optional<Value>>
 //
 // Promises of this version:
-// - A write that returned ok is on stable storage. Concurrent writers share one device flush.
+// - A write that returned ok is on stable storage, unless a weaker mode was asked for: see
+//   Durability. Concurrent writers share one device flush.
 // - After a crash the store holds the state after some prefix of the writes in the order they were
 //   committed, at least up to the last acknowledged one: never a hole, never half a batch.
 // - Reads never show what a power cut could still take back.
@@ -14,6 +15,7 @@
 // - After a failed write or sync of the log, writes are refused with that cause, and reads go on.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -39,6 +41,10 @@ struct Access;
 struct Commit {
   /// Position of its last operation in the order of all writes, from 1.
   std::uint64_t seq = 0;
+  /// How long it waited to be admitted, and why; nothing, as a rule. The wait for its own flush of
+  /// the device is not counted.
+  std::chrono::nanoseconds waited{0};
+  StallCause cause = StallCause::none;
 };
 
 /// An open store. Every call but close() and destruction is thread-safe.
@@ -52,15 +58,29 @@ class SILT_EXPORT Db {
   /// Closes, and ignores the error that close() would report.
   ~Db();
 
-  /// Sets `key` to `value`, durably. Limits: kMaxKeyBytes, kMaxValueBytes (invalid_argument). The
-  /// empty key is a key. After an error the write is not visible in this process; whether it
-  /// survives a crash is decided at the next open, and stays so.
-  [[nodiscard]] Result<Commit> put(std::string_view key, std::string_view value) noexcept;
+  /// Sets `key` to `value`. Limits: kMaxKeyBytes, kMaxValueBytes (invalid_argument). The empty key
+  /// is a key. When it returns ok, the write is as safe as the Durability of the store says.
+  ///
+  /// Error::outcome() tells what became of a write that failed. With a deadline it may be
+  /// `timed_out`: before the write had its place it is not applied; after that it is `pending`.
+  /// A write of more than a quarter of the log's buffer (8 MiB) may overrun its deadline.
+  [[nodiscard]] Result<Commit> put(std::string_view key, std::string_view value,
+                                   const WriteOptions& options = {}) noexcept;
   /// Removes `key`; that it was not there is not an error.
-  [[nodiscard]] Result<Commit> erase(std::string_view key) noexcept;
+  [[nodiscard]] Result<Commit> erase(std::string_view key,
+                                     const WriteOptions& options = {}) noexcept;
   /// Applies all of `batch` or nothing. An empty batch changes nothing and answers the newest
   /// sequence.
-  [[nodiscard]] Result<Commit> put_batch(const Batch& batch) noexcept;
+  [[nodiscard]] Result<Commit> put_batch(const Batch& batch,
+                                         const WriteOptions& options = {}) noexcept;
+
+  /// Every write up to this sequence is on stable storage. 0 when read-only, or closed.
+  [[nodiscard]] std::uint64_t durable_seq() const noexcept;
+  /// Waits until every write up to `sequence` (that some write returned) is on stable storage, and
+  /// sees to it that this happens. `timed_out` at the deadline; otherwise why it will never be.
+  [[nodiscard]] Result<void> wait_durable(
+      std::uint64_t sequence,
+      std::optional<std::chrono::nanoseconds> deadline = std::nullopt) noexcept;
 
   /// The newest value of `key`, or nothing: absence is not an error.
   [[nodiscard]] Result<std::optional<Value>> get(std::string_view key) noexcept;

@@ -30,6 +30,18 @@ enum class ErrorCode : std::uint8_t {
   out_of_memory = 10,    ///< Memory could not be had; nothing was changed.
 };
 
+/// What became of a write that returned an error.
+enum class WriteOutcome : std::uint8_t {
+  /// It was never taken, and never shows. Also of every error that is not of a write.
+  not_applied,
+  /// It was taken and goes on without its caller, as the one at sequence() in the order of writes:
+  /// wait_durable() tells what becomes of it.
+  pending,
+  /// The log failed with it. In this process it does not show (unless it did already, which the
+  /// weaker modes of durability allow); the next open decides whether it counts, and that is final.
+  undecided,
+};
+
 /// The name of a code as it is spelled above, for logs. The text lives for ever.
 [[nodiscard]] SILT_EXPORT std::string_view to_string(ErrorCode code) noexcept;
 
@@ -64,6 +76,10 @@ class SILT_EXPORT Error {
   [[nodiscard]] std::uint64_t expected() const noexcept;
   /// With has_mismatch(): the value that was there.
   [[nodiscard]] std::uint64_t actual() const noexcept;
+  /// Of a failed write: what became of it.
+  [[nodiscard]] WriteOutcome outcome() const noexcept;
+  /// Of a pending write: the sequence of its last operation. 0 otherwise.
+  [[nodiscard]] std::uint64_t sequence() const noexcept;
   /// All in one line: "corruption: data/wal/0 at offset 4096: ... (expected 0x1, actual 0x2)".
   [[nodiscard]] std::string to_string() const;
 

@@ -19,10 +19,12 @@ struct Error::Detail {
   std::string path;
   bool has_offset = false;
   bool has_mismatch = false;
+  WriteOutcome outcome = WriteOutcome::not_applied;
   int os_error = 0;
   std::uint64_t offset = 0;
   std::uint64_t expected = 0;
   std::uint64_t actual = 0;
+  std::uint64_t sequence = 0;
 
   static const Detail* share(const Detail* detail) noexcept {
     if (detail != nullptr) detail->references.fetch_add(1, std::memory_order_relaxed);
@@ -111,6 +113,14 @@ std::uint64_t Error::expected() const noexcept {
 
 std::uint64_t Error::actual() const noexcept { return detail_ != nullptr ? detail_->actual : 0; }
 
+WriteOutcome Error::outcome() const noexcept {
+  return detail_ != nullptr ? detail_->outcome : WriteOutcome::not_applied;
+}
+
+std::uint64_t Error::sequence() const noexcept {
+  return detail_ != nullptr ? detail_->sequence : 0;
+}
+
 std::string Error::to_string() const {
   std::string text(siltstone::to_string(code()));
   text += ": ";
@@ -164,6 +174,14 @@ ErrorBuilder& ErrorBuilder::mismatch(std::uint64_t expected, std::uint64_t actua
     d->expected = expected;
     d->actual = actual;
     d->has_mismatch = true;
+  }
+  return *this;
+}
+
+ErrorBuilder& ErrorBuilder::outcome(WriteOutcome outcome, std::uint64_t sequence) noexcept {
+  if (auto* d = detail()) {
+    d->outcome = outcome;
+    d->sequence = sequence;
   }
   return *this;
 }

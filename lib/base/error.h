@@ -20,6 +20,8 @@ class ErrorBuilder {
   ErrorBuilder& offset(std::uint64_t offset) noexcept;
   ErrorBuilder& mismatch(std::uint64_t expected, std::uint64_t actual) noexcept;
 
+  ErrorBuilder& outcome(WriteOutcome outcome, std::uint64_t sequence = 0) noexcept;
+
   [[nodiscard]] Error build() const noexcept { return error_; }
   // Implicit, so that `return fail(...)` ends any function that returns a Result.
   template <typename T>

@@ -2,6 +2,7 @@
 #include <siltstone/builder.h>
 
 #include <string>
+#include <string_view>
 
 #include <siltstone/db.h>
 
@@ -20,17 +21,50 @@ Compression default_compression() noexcept {
   return has_snappy() ? Compression::snappy : Compression::none;
 }
 
-/// What is wrong with the settings, all of it, separated by "; "; empty when nothing is.
-std::string faults(const db::Settings& settings) {
-  std::string found;
-  const auto add = [&found](std::string_view fault) {
-    if (!found.empty()) found += "; ";
-    found += fault;
-  };
+constexpr std::uint64_t kLeastCacheBytes = std::uint64_t{64} << 10;
+constexpr std::uint64_t kMostCacheBytes = std::uint64_t{1} << 30;
+constexpr std::uint64_t kFastCacheBytes = std::uint64_t{64} << 20;  // of Preset::high_throughput
+
+/// The mode that the calls ask for together, the more special before the preset.
+Durability chosen_durability(Preset preset, bool has_interval, bool has_cache) noexcept {
+  if (has_interval) return Durability::interval;
+  if (has_cache) return Durability::write_back;
+  switch (preset) {
+    case Preset::maximum_safety: break;
+    case Preset::balanced: return Durability::interval;
+    case Preset::high_throughput: return Durability::write_back;
+  }
+  return Durability::every_commit;
+}
+
+/// What is wrong with the options, all of it, separated by "; ".
+class Faults {
+ public:
+  void add(std::string_view fault) {
+    if (!text_.empty()) text_ += "; ";
+    text_ += fault;
+  }
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
+
+ private:
+  std::string text_;
+};
+
+void check(const db::Settings& settings, Faults& faults) {
+  const auto add = [&faults](std::string_view fault) { faults.add(fault); };
   if (settings.dir.empty()) add("the directory has no name");
   if (settings.dir.find('\0') != std::string::npos) add("the directory's name has a zero byte");
   if (settings.compression > Compression::snappy) add("compression is out of range");
   if (settings.recovery > RecoveryMode::truncate) add("recovery is out of range");
+  if (settings.durability > Durability::write_back) add("durability is out of range");
+  const auto interval = settings.sync_interval;
+  if (interval < std::chrono::milliseconds(1) || interval > std::chrono::hours(1)) {
+    add("sync_interval is 1 ms to 1 h");
+  }
+  if (settings.log_buffer_bytes < kLeastCacheBytes || settings.log_buffer_bytes > kMostCacheBytes) {
+    add("write_back_cache is 64 KiB to 1 GiB");
+  }
+  if (settings.write_buffer_ops == 0) add("write_buffer_ops is at least 1");
   if (settings.io_backend > IoBackend::posix) add("io_backend is out of range");
   if (settings.ring.ring_depth < 1 || settings.ring.ring_depth > io::kMaxRingDepth) {
     add("ring_depth is 1 to 32768");
@@ -39,7 +73,6 @@ std::string faults(const db::Settings& settings) {
     if (settings.ring.sqpoll) add("sqpoll needs rings, and io_backend is posix");
     if (settings.ring.iopoll) add("iopoll needs rings, and io_backend is posix");
   }
-  return found;
 }
 
 }  // namespace
@@ -61,6 +94,31 @@ Builder& Builder::compression(Compression value) noexcept {
 
 Builder& Builder::recovery(RecoveryMode value) noexcept {
   recovery_ = value;
+  return *this;
+}
+
+Builder& Builder::durability(Durability value) noexcept {
+  durability_ = value;
+  return *this;
+}
+
+Builder& Builder::sync_interval(std::chrono::nanoseconds value) noexcept {
+  sync_interval_ = value;
+  return *this;
+}
+
+Builder& Builder::write_back_cache(std::uint64_t bytes) noexcept {
+  write_back_cache_ = bytes;
+  return *this;
+}
+
+Builder& Builder::write_buffer_ops(std::uint64_t operations) noexcept {
+  write_buffer_ops_ = operations;
+  return *this;
+}
+
+Builder& Builder::preset(Preset value) noexcept {
+  preset_ = value;
   return *this;
 }
 
@@ -93,8 +151,27 @@ Result<Db> Builder::build() const noexcept {
                           .recovery = recovery_,
                           .io_backend = io_backend_,
                           .ring = {ring_depth_, sqpoll_, iopoll_}};
-    if (const std::string found = faults(settings); !found.empty()) {
-      return base::fail(ErrorCode::invalid_argument, found).path(dir_);
+    const bool has_cache = write_back_cache_ || write_buffer_ops_;
+    settings.durability =
+        durability_.value_or(chosen_durability(preset_, sync_interval_.has_value(), has_cache));
+    settings.sync_interval = sync_interval_.value_or(settings.sync_interval);
+    const bool is_fast = preset_ == Preset::high_throughput;
+    if (settings.durability == Durability::write_back) {
+      const std::uint64_t usual = is_fast ? kFastCacheBytes : settings.log_buffer_bytes;
+      settings.log_buffer_bytes = write_back_cache_.value_or(usual);
+      settings.write_buffer_ops = write_buffer_ops_.value_or(settings.write_buffer_ops);
+    }
+    Faults faults;
+    check(settings, faults);
+    if (preset_ > Preset::high_throughput) faults.add("preset is out of range");
+    if (sync_interval_ && settings.durability != Durability::interval) {
+      faults.add("sync_interval needs durability interval");
+    }
+    if (has_cache && settings.durability != Durability::write_back) {
+      faults.add("write_back_cache and write_buffer_ops need durability write_back");
+    }
+    if (!faults.text().empty()) {
+      return base::fail(ErrorCode::invalid_argument, faults.text()).path(dir_);
     }
     if (settings.compression == Compression::snappy && !has_snappy()) {
       return base::fail(ErrorCode::unsupported, "the library was built without snappy").path(dir_);

@@ -1,7 +1,7 @@
-// Group commit: commit() joins or leads, lead() drains, finish() wakes.
+// The writers' side: admission, append, and waiting for what the mode demands.
 #include "db/commit_path.h"
 
-#include <new>
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -12,176 +12,277 @@
 namespace siltstone::db {
 namespace {
 
-// States of a waiter; it sleeps on `waiting` only.
-constexpr std::uint32_t kWaiting = 0;
-constexpr std::uint32_t kLeads = 1;
-constexpr std::uint32_t kDone = 2;
+// Above the process's: a silt-log that competes with the writers it works for makes them wait.
+constexpr int kLogNice = 10;
 
-/// What later writes hear: the same code, place and errno, and that the failure was an earlier one.
-Error refusal_for(const Error& cause) noexcept {
-  try {
-    const std::string message =
-        "writes are refused since the log failed: " + std::string(cause.message());
-    base::ErrorBuilder refusal(cause.code(), message, cause.os_error());
-    refusal.path(cause.path());
-    if (cause.has_offset()) refusal.offset(cause.offset());
-    if (cause.has_mismatch()) refusal.mismatch(cause.expected(), cause.actual());
-    return refusal;
-  } catch (const std::bad_alloc&) {
-    return cause;
+/// When silt-log drains by itself: see design of the modes in docs/durability.md.
+std::size_t drain_threshold(const CommitOptions& options, std::size_t ring_bytes) noexcept {
+  switch (options.durability) {
+    case Durability::every_commit: return 1;
+    case Durability::interval: return ring_bytes / 4;
+    case Durability::write_back: break;
   }
+  // The other half takes writes meanwhile.
+  return ring_bytes / 2;
 }
 
 }  // namespace
 
-// One write under way, on the stack of its writer. Belongs to the leader of its group from the
-// moment it is enqueued until its state leaves kWaiting; then the writer goes on, and it may be
-// gone.
-struct CommitPath::Waiter {
-  std::string_view entries;
-  std::uint32_t count = 0;
-  base::Sequence first;
-  Waiter* next = nullptr;      // in its group
-  std::optional<Error> error;  // with kDone, if the write failed
-  std::atomic<std::uint32_t> state{kWaiting};
-};
+Result<std::unique_ptr<CommitPath>> CommitPath::start(std::unique_ptr<wal::SegmentWriter> log,
+                                                      std::unique_ptr<wal::TailWriter> tail,
+                                                      ReadPath& reads,
+                                                      const io::Environment& environment,
+                                                      const CommitOptions& options) {
+  auto ring = SILT_TRY(wal::Ring::make(options.ring_bytes, log->ring()));
+  std::unique_ptr<CommitPath> path(new CommitPath(std::move(log), std::move(tail), reads,
+                                                  environment, options, std::move(ring)));
+  path->worker_ = SILT_TRY(environment.executor->start("silt-log", kLogNice, path->log_task_));
+  return path;
+}
 
-// Consecutive waiters: never empty. The first one leads.
-struct CommitPath::Group {
-  Waiter* first = nullptr;
-  Waiter* last = nullptr;
-
-  [[nodiscard]] base::Sequence end() const noexcept { return last->first + (last->count - 1); }
-};
-
-CommitPath::CommitPath(std::unique_ptr<wal::SegmentWriter> log, ReadPath& reads, io::Parker& parker)
-    : reads_(reads), parker_(parker), log_(std::move(log)), last_(reads.visible()) {
+CommitPath::CommitPath(std::unique_ptr<wal::SegmentWriter> log,
+                       std::unique_ptr<wal::TailWriter> tail, ReadPath& reads,
+                       const io::Environment& environment, const CommitOptions& options,
+                       wal::Ring ring)
+    : reads_(reads),
+      parker_(*environment.parker),
+      clock_(*environment.clock),
+      options_(options),
+      drain_at_bytes_(drain_threshold(options, ring.capacity())),
+      max_ring_record_(std::min(ring.capacity() / 4, wal::kMaxRawBytes)),
+      log_(std::move(log)),
+      tail_log_(std::move(tail)),
+      last_(reads.visible()),
+      ring_(std::move(ring)),
+      admission_(ring_.capacity(), options.durability == Durability::write_back
+                                       ? options.max_operations
+                                       : UINT64_MAX),
+      drained_(log_->ring().position),
+      tail_end_(drained_),
+      durable_(last_.value()) {
   SILT_ASSERT(log_->next() == last_ + 1);
+  SILT_ASSERT((tail_log_ != nullptr) == (options.durability == Durability::interval));
 }
 
 CommitPath::~CommitPath() = default;
 
-Result<base::Sequence> CommitPath::commit(std::string_view entries,
-                                          memtable::Memtable::Staged&& staged) {
+Result<Commit> CommitPath::commit(std::string_view entries, memtable::Memtable::Staged&& staged,
+                                  const WriteOptions& options) noexcept {
   SILT_ASSERT(staged.count() != 0);
+  const Durability mode = options_.durability;
+  const bool waits = options.wait && (options.durable || mode == Durability::every_commit);
+  const Work work = mode == Durability::interval ? Work::tail : Work::drain;
+  Deadline deadline(clock_, options.deadline);
   Waiter self;
-  self.entries = entries;
-  self.count = static_cast<std::uint32_t>(staged.count());
-  bool leads = false;
+  self.has_deadline = deadline.exists();
+  self.bytes = wal::kRecordHeaderBytes + entries.size();
+  self.operations = staged.count();
+  Commit commit;
+  Errands errands;
+  wal::EncodedRecord record;
+  std::optional<Group> group;
   {
     const base::MutexLock lock(mutex_);
-    if (refusal_) return std::unexpected(*refusal_);
-    if (self.count > base::kMaxSequence - last_) {
-      return base::fail(ErrorCode::unsupported, "the store has used up its sequences");
+    self.is_large = self.bytes > max_ring_record_;
+    SILT_TRY(admit(self, deadline, commit));
+    const auto count = static_cast<std::uint32_t>(self.operations);
+    record = wal::encode_record(ring_.head(), last_ + 1, count, entries);
+    if (self.is_large) {
+      group = begin_large(self, record, std::move(staged));
+    } else {
+      ring_.append(record);
+      admission_.settle(self);
+      take_sequences(self, std::move(staged));
+      if (options.durable) asked_ = last_;
+      if (mode == Durability::write_back) publish(last_);
+      if (waits || work == Work::tail) group = join(work, self);
+      ask_log(errands);
     }
-    pending_records_.emplace_back();  // the last thing that may fail
-    self.first = last_ + 1;
-    last_ += self.count;
-    reads_.memtable().link(std::move(staged), self.first);
-    enqueue(self);
-    leads = !std::exchange(draining_, true);
+    commit.seq = self.target.value();
   }
-  base::yield_point("commit: joined");
-  while (!leads && self.state.load(std::memory_order_acquire) == kWaiting) {
-    parker_.wait(self.state, kWaiting, io::kNever);
+  settle(errands);
+  base::yield_point("commit: appended");
+  if (self.is_large) {
+    SILT_TRY(run_drain(*group));
+  } else if (work == Work::tail) {
+    SILT_TRY(see_through(work, self, group, deadline));
+    if (waits) SILT_TRY(await_durable(self.target, deadline));
+  } else if (waits) {
+    SILT_TRY(see_through(work, self, group, deadline));
   }
-  if (leads || self.state.load(std::memory_order_relaxed) == kLeads) lead(self);
-  if (self.error) return std::unexpected(std::move(*self.error));
-  return self.first + (self.count - 1);
+  return commit;
 }
 
-Result<void> CommitPath::flush() noexcept {
-  const base::MutexLock lock(mutex_);
-  if (refusal_) return std::unexpected(*refusal_);
+// Returns with room for the write; may let go of the lock meanwhile.
+Result<void> CommitPath::admit(Waiter& write, Deadline& deadline, Commit& commit) noexcept {
+  if (failure_) return std::unexpected(failure_->refusal);
+  commit.cause = admission_.try_admit(write, load());
+  if (commit.cause != StallCause::none) {
+    const io::Time began = clock_.now();
+    const Result<void> admitted = wait_for_room(write, deadline);
+    commit.waited = clock_.now() - began;
+    ++stats_.stalls;
+    stats_.stalled += commit.waited;
+    if (!admitted) return admitted;
+  }
+  if (write.operations > base::kMaxSequence - last_) {
+    admission_.settle(write);
+    return base::fail(ErrorCode::unsupported, "the store has used up its sequences");
+  }
   return {};
 }
 
-Result<void> CommitPath::close() {
-  SILT_TRY(flush());
-  return log_->mark(/*clean_end=*/true);
+Result<void> CommitPath::wait_for_room(Waiter& write, Deadline& deadline) noexcept {
+  admission_.queue(write);
+  Errands errands;
+  ask_log(errands);
+  mutex_.unlock();
+  settle(errands);
+  const bool admitted = sleep(write, deadline);
+  mutex_.lock();
+  if (failure_) return std::unexpected(failure_->refusal);
+  if (admitted) {
+    write.state.store(Waiter::kWaiting, std::memory_order_relaxed);
+    return {};
+  }
+  // Whoever stood behind it may not have to wait any longer.
+  Errands others;
+  admission_.grant(load(), others.done);
+  mutex_.unlock();
+  settle(others);
+  mutex_.lock();
+  return base::fail(ErrorCode::timed_out, "the deadline passed before the log had room");
 }
 
-void CommitPath::enqueue(Waiter& waiter) noexcept {
-  (first_pending_ == nullptr ? first_pending_ : last_pending_->next) = &waiter;
-  last_pending_ = &waiter;
+void CommitPath::take_sequences(Waiter& write, memtable::Memtable::Staged&& staged) noexcept {
+  const base::Sequence first = last_ + 1;
+  last_ += write.operations;
+  write.target = last_;
+  reads_.memtable().link(std::move(staged), first);
+  ++stats_.records;
+  stats_.operations += write.operations;
+  stats_.bytes += write.bytes;
 }
 
-CommitPath::Group CommitPath::take_pending() noexcept {
-  records_.swap(pending_records_);
-  pending_records_.clear();
-  return {std::exchange(first_pending_, nullptr), std::exchange(last_pending_, nullptr)};
-}
-
-// Called by the first waiter of what is pending, while `draining_` keeps everybody else from it.
-void CommitPath::lead(Waiter& self) noexcept {
+// The ring is empty and nobody is at work: admission saw to that, and keeps everybody else out.
+CommitPath::Group CommitPath::begin_large(Waiter& write, const wal::EncodedRecord& record,
+                                          memtable::Memtable::Staged&& staged) noexcept {
+  SILT_ASSERT(!drain_.busy);
+  SILT_ASSERT(is_drained());
   Group group;
-  {
-    const base::MutexLock lock(mutex_);
-    group = take_pending();
-  }
-  SILT_ASSERT(group.first == &self);
-  if (const Result<void> drained = drain(group); !drained) {
-    const Group behind = refuse(drained.error());
-    self.error = drained.error();
-    finish(self.next, &drained.error());
-    finish(behind.first, &drained.error());
-    return;
-  }
-  base::yield_point("commit: durable");
-  reads_.publish(group.end());
-  hand_over();
-  finish(self.next, nullptr);
+  group.records = wal::range_of(record);
+  group.begin = drained_;
+  group.is_large = true;
+  ring_.skip(record.size());
+  group.end = ring_.head().position;
+  take_sequences(write, std::move(staged));
+  group.last = last_;
+  drain_.busy = true;
+  drain_.last = last_;
+  return group;
 }
 
-Result<void> CommitPath::drain(const Group& group) noexcept {
-  try {
-    wal::RingPlace place = log_->ring();
-    auto record = records_.begin();
-    for (const Waiter* waiter = group.first; waiter != nullptr; waiter = waiter->next, ++record) {
-      *record = wal::encode_record(place, waiter->first, waiter->count, waiter->entries);
-      place.position += record->size();
+Result<void> CommitPath::wait_durable(base::Sequence sequence,
+                                      std::optional<io::Duration> within) noexcept {
+  if (sequence <= durable()) return {};
+  {
+    const base::MutexLock lock(mutex_);
+    if (sequence > last_) {
+      return base::fail(ErrorCode::invalid_argument, "no write has had this sequence")
+          .mismatch(last_.value(), sequence.value());
     }
-    SILT_ASSERT(record == records_.end());
-    return log_->drain(records_);
-  } catch (const std::bad_alloc&) {
-    return base::fail(ErrorCode::out_of_memory,
-                      "a group of writes needs more memory than there is");
   }
+  Deadline deadline(clock_, within);
+  return await_durable(sequence, deadline);
 }
 
-void CommitPath::hand_over() noexcept {
-  Waiter* next = nullptr;
+Result<void> CommitPath::flush() noexcept {
+  base::Sequence last;
   {
     const base::MutexLock lock(mutex_);
-    next = first_pending_;
-    draining_ = next != nullptr;
+    if (failure_) return std::unexpected(failure_->refusal);
+    last = last_;
   }
-  if (next != nullptr) wake(*next, kLeads);
+  Deadline never(clock_, std::nullopt);
+  return await_durable(last, never);
 }
 
-// Nothing joins once the refusal stands, so that these are all the waiters there will ever be.
-CommitPath::Group CommitPath::refuse(const Error& cause) noexcept {
+Result<void> CommitPath::close() noexcept {
+  auto flushed = flush();
+  worker_->stop();
+  return flushed ? log_->mark(/*clean_end=*/true) : flushed;
+}
+
+LogStats CommitPath::stats() const noexcept {
   const base::MutexLock lock(mutex_);
-  refusal_ = refusal_for(cause);
-  return take_pending();
+  LogStats stats = stats_;
+  const auto at = [this](double fraction) SILT_REQUIRES(mutex_) {
+    return std::chrono::nanoseconds(drain_ns_.percentile(fraction));
+  };
+  stats.drain_p50 = at(0.5);
+  stats.drain_p99 = at(0.99);
+  stats.drain_max = std::chrono::nanoseconds(drain_ns_.max());
+  return stats;
 }
 
-// A waiter may be gone as soon as its state is set: what follows it is read before.
-void CommitPath::finish(Waiter* waiter, const Error* error) noexcept {
-  while (waiter != nullptr) {
-    Waiter* const next = waiter->next;
-    if (error != nullptr) waiter->error = *error;
-    wake(*waiter, kDone);
-    waiter = next;
+Result<void> CommitPath::await_durable(base::Sequence target, Deadline& deadline) noexcept {
+  Waiter self;
+  self.target = target;
+  self.has_deadline = deadline.exists();
+  Errands errands;
+  std::optional<Group> group;
+  {
+    const base::MutexLock lock(mutex_);
+    if (target <= durable()) return {};
+    if (failure_) return std::unexpected(failure_->undecided);
+    group = join(Work::drain, self);
+    ask_log(errands);
   }
+  settle(errands);
+  return see_through(Work::drain, self, group, deadline);
 }
 
-// Waking uses the address of the word and nothing behind it, so the waiter may be gone by then.
-void CommitPath::wake(Waiter& waiter, std::uint32_t state) noexcept {
-  const std::atomic<std::uint32_t>& word = waiter.state;
-  waiter.state.store(state, std::memory_order_release);
-  base::yield_point("commit: before wake");
-  parker_.wake(word, 1);
+// Leads where nobody does, unless that may take longer than the caller wants to wait.
+std::optional<CommitPath::Group> CommitPath::join(Work work, Waiter& self) noexcept {
+  Turn& turn = turn_of(work);
+  if (!turn.busy && (work == Work::tail || !self.has_deadline)) return begin(work);
+  (turn.busy && self.target <= turn.last ? turn.current : turn.next).push(self);
+  return std::nullopt;
+}
+
+// Waits for what it joined, or leads: with this group, or the next one when it is told to.
+Result<void> CommitPath::see_through(Work work, Waiter& self, std::optional<Group> group,
+                                     Deadline& deadline) noexcept {
+  if (!group && !sleep(self, deadline)) {
+    return base::fail(ErrorCode::timed_out, "the deadline passed before the write was durable")
+        .outcome(WriteOutcome::pending, self.target.value());
+  }
+  if (!group && self.state.load(std::memory_order_relaxed) == Waiter::kLeads) {
+    const base::MutexLock lock(mutex_);
+    if (failure_) return std::unexpected(failure_->undecided);
+    group = begin(work);
+  }
+  if (group) return run(work, *group);
+  if (self.error) return std::unexpected(std::move(*self.error));
+  return {};
+}
+
+// Until somebody settles it. False when the deadline came first: it is in no list any more.
+bool CommitPath::sleep(Waiter& self, Deadline& deadline) noexcept {
+  io::Time until = deadline.until();
+  while (self.state.load(std::memory_order_acquire) == Waiter::kWaiting) {
+    if (until != io::kNever && clock_.now() >= until) {
+      const base::MutexLock lock(mutex_);
+      if (self.list != nullptr) {
+        self.list->remove(self);
+        return false;
+      }
+      until = io::kNever;  // somebody is just about to settle it
+      continue;
+    }
+    parker_.wait(self.state, Waiter::kWaiting, until);
+  }
+  return true;
 }
 
 }  // namespace siltstone::db

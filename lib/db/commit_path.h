@@ -1,90 +1,228 @@
-// How writes become durable and visible: group commit by a leader and its followers.
+// How writes get their order, become durable and become visible: the log ring between them and the
+// device, group commit by leaders and followers, and the thread silt-log for what nobody waits for.
 //
-// 1. A writer stages its entries off-lock. Under the commit lock it takes its sequences, links its
-//    entries into the memtable (not yet visible), and joins the pending group.
-// 2. If no drain runs, it leads: it takes all that is pending as its group, lets go of the lock,
-//    writes the group to the log with one device flush, and publishes it. What arrives meanwhile is
-//    the next group, led by its first writer, so that groups grow with the load by themselves.
-// 3. The leader hands over to the next leader first, then wakes its followers, each with its own
-//    result. Nobody takes the lock to learn it, so there is no convoy; a leader leads once.
+// 1. A writer stages its entries off-lock. Under the commit lock it is admitted (admission.h),
+//    appends its record to the ring, takes its sequences and links its entries, not visible yet.
+// 2. Two kinds of work take from the ring, each done by one thread at a time for all who wait:
+//      drain   writes everything in the ring to the log's segment with one device flush;
+//      tail    (mode interval) gives everything new to the operating system.
+//    Whoever needs the work and finds nobody at it leads. What arrives meanwhile is the next group,
+//    so groups grow with the load by themselves.
+// 3. A leader hands over to the next one first, then wakes its followers, each with its own result.
+//    Nobody takes the lock to learn it, so there is no convoy; a leader leads once.
+// 4. silt-log drains when nobody waits who may: for tickets, for deadlines, when the ring fills, at
+//    the interval. When the log was idle for a second it drains one empty frame, which proves that
+//    the last one was durable.
+//
+// A write is acknowledged when the mode says so: durable and then visible (every_commit), with the
+// operating system and then visible (interval), visible at once (write_back).
 //
 // Invariants:
-// 1. Sequence order = order in the log = order of publication = order of durability.
-// 2. A sequence becomes visible only when it and all before it are durable.
-// 3. After a failed drain nothing is written, synced or published any more: every waiter of that
-//    group and of those behind it fails, their sequences are burnt (their entries stay linked,
-//    beyond the visible sequence for ever), and further writes are refused with the cause. Reads
-//    go on.
-// 4. Once a writer holds its sequences nothing can fail before its drain: memory is had before.
+// 1. Sequence order = order in the ring and in the log = order of publication = of durability.
+// 2. In every_commit a sequence becomes visible only when it and all before it are durable; in
+//    every mode only when nothing that the mode demands first can fail any more.
+// 3. After a failed drain nothing is drained or acknowledged any more: everybody who waits fails,
+//    sequences that are not visible are burnt (their entries stay linked, beyond the visible
+//    sequence for ever), and writes are refused with the cause. Reads go on.
+// 4. Once a writer has its sequences nothing of its own can fail: room and memory were had before.
+// 5. The ring lets go of a record when a good drain covers it and nobody writes from it any more.
+//
+// No clock is read on the way of a write, but around a drain, while a drain is under way (interval)
+// and where it really waits.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <string_view>
-#include <vector>
 
+#include <siltstone/db.h>
 #include <siltstone/error.h>
+#include <siltstone/options.h>
+#include <siltstone/stats.h>
 
+#include "base/histogram.h"
 #include "base/ids.h"
 #include "base/mutex.h"
+#include "db/admission.h"
+#include "db/deadline.h"
 #include "db/read_path.h"
-#include "io/parker.h"
+#include "db/waiter.h"
+#include "io/environment.h"
 #include "memtable/memtable.h"
 #include "wal/record.h"
+#include "wal/ring.h"
 #include "wal/segment_writer.h"
+#include "wal/tail.h"
 
 namespace siltstone::db {
+
+struct CommitOptions {
+  Durability durability = Durability::every_commit;
+  io::Duration sync_interval{0};  ///< Mode interval.
+  std::size_t ring_bytes = std::size_t{8} << 20;
+  std::uint64_t max_operations = UINT64_MAX;  ///< That may not be durable yet; mode write_back.
+};
 
 /// Thread-safe, but for close().
 class CommitPath {
  public:
-  /// Borrows `reads` and `parker`, which outlive it.
-  CommitPath(std::unique_ptr<wal::SegmentWriter> log, ReadPath& reads, io::Parker& parker);
+  /// `tail` is null but in mode interval. Borrows `reads` and what `environment` refers to, which
+  /// outlive it. Errors: when ring or thread cannot be had. Throws only std::bad_alloc.
+  [[nodiscard]] static Result<std::unique_ptr<CommitPath>> start(
+      std::unique_ptr<wal::SegmentWriter> log, std::unique_ptr<wal::TailWriter> tail,
+      ReadPath& reads, const io::Environment& environment, const CommitOptions& options);
   CommitPath(const CommitPath&) = delete;
   CommitPath& operator=(const CommitPath&) = delete;
   ~CommitPath();
 
   /// Commits one write: `entries` as the log stores them, and the same staged, at least one.
-  /// Returns the sequence of its last operation when it is durable and visible. `entries` must not
-  /// change during the call. Throws only std::bad_alloc, and then nothing has changed.
-  [[nodiscard]] Result<base::Sequence> commit(std::string_view entries,
-                                              memtable::Memtable::Staged&& staged)
+  /// `entries` must not change during the call. Returns as Db::put() says.
+  [[nodiscard]] Result<Commit> commit(std::string_view entries, memtable::Memtable::Staged&& staged,
+                                      const WriteOptions& options) noexcept SILT_EXCLUDES(mutex_);
+
+  /// As Db::wait_durable().
+  [[nodiscard]] Result<void> wait_durable(base::Sequence sequence,
+                                          std::optional<io::Duration> deadline) noexcept
       SILT_EXCLUDES(mutex_);
-
-  /// Everything acknowledged is durable already; tells whether writes are still taken.
+  /// Everything up to it is on stable storage.
+  [[nodiscard]] base::Sequence durable() const noexcept {
+    return base::Sequence(durable_.load(std::memory_order_acquire));
+  }
+  /// Waits until everything committed before is durable, or tells why it cannot be.
   [[nodiscard]] Result<void> flush() noexcept SILT_EXCLUDES(mutex_);
+  [[nodiscard]] LogStats stats() const noexcept SILT_EXCLUDES(mutex_);
 
-  /// Marks a clean end of the log, durably, or tells why writes are refused. The last call.
-  [[nodiscard]] Result<void> close() SILT_EXCLUDES(mutex_);
+  /// Flushes, ends silt-log and marks a clean end of the log. The last call.
+  [[nodiscard]] Result<void> close() noexcept;
 
  private:
-  struct Waiter;
-  struct Group;
+  /// What a leader does, fixed under the lock when it begins.
+  struct Group {
+    wal::RecordRange records;
+    base::RingPosition begin;
+    base::RingPosition end;
+    base::Sequence last;
+    bool is_mark = false;   // an empty frame
+    bool is_large = false;  // one record that never enters the ring
+  };
+  /// One kind of work, and who waits for it.
+  struct Turn {
+    bool busy = false;         // somebody leads, or was told to
+    base::RingPosition begin;  // of the group under way
+    base::Sequence last;       // and its last sequence
+    WaiterList current;        // those it serves
+    WaiterList next;
+  };
+  enum class Work : std::uint8_t { drain, tail };
+  /// What is to be done once the lock is released.
+  struct Errands {
+    Waiter* leader = nullptr;
+    WaiterList done{WaiterList::Kind::settled};
+    WaiterList failed{WaiterList::Kind::settled};
+    std::optional<Error> error;  // theirs
+    bool wake_log = false;
+  };
+  /// Once the log has failed.
+  struct Failure {
+    Error refusal;    // what writes get from then on
+    Error undecided;  // what those get that were not durable
+  };
+  class LogTask final : public io::Task {
+   public:
+    explicit LogTask(CommitPath& path) noexcept : path_(path) {}
+    [[nodiscard]] io::Time step() noexcept override { return path_.log_step(); }
 
-  void enqueue(Waiter& waiter) noexcept SILT_REQUIRES(mutex_);
-  [[nodiscard]] Group take_pending() noexcept SILT_REQUIRES(mutex_);
-  void lead(Waiter& self) noexcept SILT_EXCLUDES(mutex_);
-  [[nodiscard]] Result<void> drain(const Group& group) noexcept;
-  void hand_over() noexcept SILT_EXCLUDES(mutex_);
-  [[nodiscard]] Group refuse(const Error& cause) noexcept SILT_EXCLUDES(mutex_);
-  void finish(Waiter* waiter, const Error* error) noexcept;
+   private:
+    CommitPath& path_;
+  };
+
+  CommitPath(std::unique_ptr<wal::SegmentWriter> log, std::unique_ptr<wal::TailWriter> tail,
+             ReadPath& reads, const io::Environment& environment, const CommitOptions& options,
+             wal::Ring ring);
+
+  // The way of a writer.
+  [[nodiscard]] Result<void> admit(Waiter& write, Deadline& deadline, Commit& commit) noexcept
+      SILT_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> wait_for_room(Waiter& write, Deadline& deadline) noexcept
+      SILT_REQUIRES(mutex_);
+  void take_sequences(Waiter& write, memtable::Memtable::Staged&& staged) noexcept
+      SILT_REQUIRES(mutex_);
+  [[nodiscard]] Group begin_large(Waiter& write, const wal::EncodedRecord& record,
+                                  memtable::Memtable::Staged&& staged) noexcept
+      SILT_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> await_durable(base::Sequence target, Deadline& deadline) noexcept
+      SILT_EXCLUDES(mutex_);
+  [[nodiscard]] std::optional<Group> join(Work work, Waiter& self) noexcept SILT_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> see_through(Work work, Waiter& self, std::optional<Group> group,
+                                         Deadline& deadline) noexcept SILT_EXCLUDES(mutex_);
+  [[nodiscard]] bool sleep(Waiter& self, Deadline& deadline) noexcept SILT_EXCLUDES(mutex_);
+
+  // Work: commit_work.cc.
+  [[nodiscard]] Turn& turn_of(Work work) noexcept SILT_REQUIRES(mutex_) {
+    return work == Work::drain ? drain_ : tail_;
+  }
+  [[nodiscard]] Group begin(Work work) noexcept SILT_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> run(Work work, const Group& group) noexcept SILT_EXCLUDES(mutex_);
+  [[nodiscard]] Result<void> run_drain(const Group& group) noexcept SILT_EXCLUDES(mutex_);
+  [[nodiscard]] Result<void> run_tail(const Group& group) noexcept SILT_EXCLUDES(mutex_);
+  void end_drain(const Group& group, io::Time ended, Errands& errands) noexcept
+      SILT_REQUIRES(mutex_);
+  void hand_over(Work work, Errands& errands) noexcept SILT_REQUIRES(mutex_);
+  [[nodiscard]] Error refuse(const Error& cause, Errands& errands) noexcept SILT_REQUIRES(mutex_);
+  void release_ring(Errands& errands) noexcept SILT_REQUIRES(mutex_);
+  void publish(base::Sequence last) noexcept SILT_REQUIRES(mutex_);
+  void settle(Errands& errands) noexcept SILT_EXCLUDES(mutex_);
   void wake(Waiter& waiter, std::uint32_t state) noexcept;
+  [[nodiscard]] LogLoad load() const noexcept SILT_REQUIRES(mutex_);
+
+  // silt-log: commit_work.cc.
+  [[nodiscard]] io::Time log_step() noexcept SILT_EXCLUDES(mutex_);
+  [[nodiscard]] std::optional<Group> log_work(io::Time now) noexcept SILT_REQUIRES(mutex_);
+  [[nodiscard]] io::Time next_log_step(io::Time now) noexcept SILT_REQUIRES(mutex_);
+  [[nodiscard]] bool is_drained() const noexcept SILT_REQUIRES(mutex_) {
+    return ring_.head().position == drained_;
+  }
+  [[nodiscard]] bool wants_drain() const noexcept SILT_REQUIRES(mutex_);
+  void ask_log(Errands& errands) noexcept SILT_REQUIRES(mutex_);
 
   ReadPath& reads_;
   io::Parker& parker_;
+  io::Clock& clock_;
+  const CommitOptions options_;
+  const std::size_t drain_at_bytes_;   // silt-log drains when as much is in the ring
+  const std::size_t max_ring_record_;  // a larger one goes straight to the segment
 
-  // Belong to whoever leads.
-  const std::unique_ptr<wal::SegmentWriter> log_;
-  std::vector<wal::EncodedRecord> records_;  // of the group that is drained
+  const std::unique_ptr<wal::SegmentWriter> log_;    // belongs to whoever leads a drain
+  const std::unique_ptr<wal::TailWriter> tail_log_;  // and this one to the leader of the tail
 
-  base::Mutex mutex_;                            // the commit lock
+  mutable base::Mutex mutex_;                    // the commit lock
   base::Sequence last_ SILT_GUARDED_BY(mutex_);  // the last sequence given out
-  bool draining_ SILT_GUARDED_BY(mutex_) = false;
-  Waiter* first_pending_ SILT_GUARDED_BY(mutex_) = nullptr;
-  Waiter* last_pending_ SILT_GUARDED_BY(mutex_) = nullptr;
-  std::vector<wal::EncodedRecord> pending_records_ SILT_GUARDED_BY(mutex_);  // one for each waiter
-  std::optional<Error> refusal_ SILT_GUARDED_BY(mutex_);  // why writes are refused, once they are
+  wal::Ring ring_ SILT_GUARDED_BY(mutex_);
+  Admission admission_ SILT_GUARDED_BY(mutex_);
+  Turn drain_ SILT_GUARDED_BY(mutex_);
+  Turn tail_ SILT_GUARDED_BY(mutex_);
+  base::RingPosition drained_ SILT_GUARDED_BY(mutex_);   // durable up to here
+  base::RingPosition tail_end_ SILT_GUARDED_BY(mutex_);  // with the operating system up to here
+  base::Sequence asked_ SILT_GUARDED_BY(mutex_);         // to be drained, with nobody waiting
+  io::Time drain_begun_ SILT_GUARDED_BY(mutex_){};       // mode interval
+  std::optional<Failure> failure_ SILT_GUARDED_BY(mutex_);
+  LogStats stats_ SILT_GUARDED_BY(mutex_);
+  base::Histogram drain_ns_ SILT_GUARDED_BY(mutex_);
+
+  // The timers of silt-log: armed by whoever makes the first thing to watch over, set by silt-log,
+  // so that writers need not read the clock.
+  bool sync_armed_ SILT_GUARDED_BY(mutex_) = false;
+  io::Time sync_due_ SILT_GUARDED_BY(mutex_) = io::kNever;
+  bool mark_armed_ SILT_GUARDED_BY(mutex_) = false;
+  io::Time mark_due_ SILT_GUARDED_BY(mutex_) = io::kNever;
+  base::Sequence mark_seen_ SILT_GUARDED_BY(mutex_);
+
+  std::atomic<std::uint64_t> durable_;
+  LogTask log_task_{*this};
+  std::unique_ptr<io::Worker> worker_;  // silt-log
 };
 
 }  // namespace siltstone::db

@@ -20,29 +20,44 @@ Db::Db(Db&& other) noexcept = default;
 Db& Db::operator=(Db&& other) noexcept = default;
 Db::~Db() = default;
 
-Result<Commit> Db::put(std::string_view key, std::string_view value) noexcept {
+Result<Commit> Db::put(std::string_view key, std::string_view value,
+                       const WriteOptions& options) noexcept {
   return db::guarded([&]() -> Result<Commit> {
     Batch batch;
     SILT_TRY(batch.put(key, value));
-    return put_batch(batch);
+    return put_batch(batch, options);
   });
 }
 
-Result<Commit> Db::erase(std::string_view key) noexcept {
+Result<Commit> Db::erase(std::string_view key, const WriteOptions& options) noexcept {
   return db::guarded([&]() -> Result<Commit> {
     Batch batch;
     SILT_TRY(batch.erase(key));
-    return put_batch(batch);
+    return put_batch(batch, options);
   });
 }
 
-Result<Commit> Db::put_batch(const Batch& batch) noexcept {
+Result<Commit> Db::put_batch(const Batch& batch, const WriteOptions& options) noexcept {
   return db::guarded([&]() -> Result<Commit> {
     if (engine_ == nullptr) return std::unexpected(db::closed_error());
     db::CommitPath& commits = *SILT_TRY(engine_->commits());
-    if (batch.empty()) return Commit{engine_->reads()->visible().value()};
+    if (batch.empty()) return Commit{.seq = engine_->reads()->visible().value()};
     auto staged = SILT_TRY(db::stage(batch.encoded()));
-    return Commit{SILT_TRY(commits.commit(batch.encoded(), std::move(staged))).value()};
+    return commits.commit(batch.encoded(), std::move(staged), options);
+  });
+}
+
+std::uint64_t Db::durable_seq() const noexcept {
+  if (engine_ == nullptr) return 0;
+  const auto commits = engine_->commits();
+  return commits ? (*commits)->durable().value() : 0;
+}
+
+Result<void> Db::wait_durable(std::uint64_t sequence,
+                              std::optional<std::chrono::nanoseconds> deadline) noexcept {
+  return db::guarded([&]() -> Result<void> {
+    if (engine_ == nullptr) return std::unexpected(db::closed_error());
+    return SILT_TRY(engine_->commits())->wait_durable(base::Sequence(sequence), deadline);
   });
 }
 

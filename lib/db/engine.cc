@@ -32,6 +32,7 @@ Result<CommitPath*> Engine::commits() noexcept {
 Result<Stats> Engine::stats() const noexcept {
   if (parts_.reads->is_closed()) return std::unexpected(closed_error());
   Stats stats;
+  if (parts_.commits != nullptr) stats.log = parts_.commits->stats();
   if (parts_.rings == nullptr) return stats;
   const io::UringReport report = parts_.rings->report();
   stats.io_backend = report.why_no_ring ? IoBackend::posix : IoBackend::uring;

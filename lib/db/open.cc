@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
@@ -31,8 +32,8 @@ bool is_unfinished_slot(std::string_view name) noexcept {
 
 Result<Content> survey(io::Directory& dir) {
   const auto names = SILT_TRY(dir.list());
-  const bool only_ours =
-      std::ranges::all_of(names, [](std::string_view n) { return n == kLockName || n == "wal"; });
+  const bool only_ours = std::ranges::all_of(
+      names, [](std::string_view n) { return n == kLockName || n == "wal" || n == "tail"; });
   if (std::ranges::find(names, "wal") == names.end()) {
     return only_ours ? Content::room : Content::foreign;
   }
@@ -105,13 +106,23 @@ Result<Parts> open_to_write(const Settings& settings, io::Environment environmen
   MemtableSink sink(*parts.reads);
   const wal::LogOptions options{
       .compression = settings.compression, .recovery = settings.recovery, .create = create};
-  environment.storage = &log_storage(settings, parts, *environment.storage);
+  io::Storage& plain = *environment.storage;
+  environment.storage = &log_storage(settings, parts, plain);
   auto log = SILT_TRY(wal::open_log(environment, dir, options, sink));
   // Sequences that were given up with a damaged end are never used again.
   parts.reads->publish(base::Sequence(log.writer->next().value() - 1));
   parts.recovered = std::move(log.recovered);
-  parts.commits =
-      std::make_unique<CommitPath>(std::move(log.writer), *parts.reads, *environment.parker);
+  const CommitOptions commit{.durability = settings.durability,
+                             .sync_interval = settings.sync_interval,
+                             .ring_bytes = settings.log_buffer_bytes,
+                             .max_operations = settings.write_buffer_ops};
+  std::unique_ptr<wal::TailWriter> tail;
+  if (settings.durability == Durability::interval) {
+    // Buffered writes are plain calls: a ring would hand them to a thread of the kernel.
+    tail = SILT_TRY(wal::TailWriter::open(plain, dir, commit.ring_bytes));
+  }
+  parts.commits = SILT_TRY(
+      CommitPath::start(std::move(log.writer), std::move(tail), *parts.reads, environment, commit));
   return parts;
 }
 

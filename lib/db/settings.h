@@ -1,6 +1,9 @@
 // What a store was asked to be, after the builder checked it.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include <siltstone/options.h>
@@ -19,6 +22,10 @@ struct Settings {
   /// without the builder: a simulated disk has no rings.
   IoBackend io_backend = IoBackend::posix;
   io::UringOptions ring = {};
+  Durability durability = Durability::every_commit;
+  std::chrono::nanoseconds sync_interval = std::chrono::milliseconds(100);  ///< Mode interval.
+  std::size_t log_buffer_bytes = std::size_t{8} << 20;
+  std::uint64_t write_buffer_ops = UINT64_MAX;  ///< Mode write_back.
 };
 
 }  // namespace siltstone::db

@@ -2,21 +2,26 @@
 #include "wal/frame_batch.h"
 
 #include <algorithm>
+#include <new>
+#include <utility>
 
 #include "base/assert.h"
 
 namespace siltstone::wal {
+namespace {
 
-FrameBatch::FrameBatch(std::uint64_t nonce, std::uint64_t offset, std::size_t capacity)
-    : nonce_(nonce), buffer_(capacity), begin_(offset) {
-  SILT_ASSERT(offset % kBlockBytes == 0);
-  SILT_ASSERT(capacity % kBlockBytes == 0);
+base::AlignedBuffer allocate(std::size_t capacity) {
+  auto buffer = base::AlignedBuffer::allocate(capacity);
+  if (!buffer) throw std::bad_alloc();
+  return *std::move(buffer);
 }
 
-void FrameBatch::require(std::size_t capacity) {
+}  // namespace
+
+FrameBatch::FrameBatch(std::uint64_t nonce, std::uint64_t offset, std::size_t capacity)
+    : nonce_(nonce), buffer_(allocate(capacity)), begin_(offset) {
+  SILT_ASSERT(offset % kBlockBytes == 0);
   SILT_ASSERT(capacity % kBlockBytes == 0);
-  SILT_ASSERT(used_ == 0);
-  buffer_.require(capacity);
 }
 
 base::MutableBytes FrameBatch::payload() const noexcept {

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/aligned_buffer.h"
 #include "base/bytes.h"
-#include "wal/block_buffer.h"
 #include "wal/wal_format.h"
 
 namespace siltstone::wal {
@@ -13,11 +13,8 @@ namespace siltstone::wal {
 class FrameBatch {
  public:
   /// The first frame goes to `offset` of the segment with this nonce. Holds `capacity` bytes of
-  /// whole frames. Throws std::bad_alloc.
+  /// whole frames; memory that was never used costs nothing. Throws std::bad_alloc.
   FrameBatch(std::uint64_t nonce, std::uint64_t offset, std::size_t capacity);
-  /// While there are no frames: makes the capacity at least this. Throws std::bad_alloc.
-  void require(std::size_t capacity);
-
   /// Where the payload of the next frame goes: as many bytes as still fit.
   [[nodiscard]] base::MutableBytes payload() const noexcept;
   /// Makes a frame of the first header.stored_bytes of payload(). Sets the payload's checksum.
@@ -33,7 +30,7 @@ class FrameBatch {
 
  private:
   const std::uint64_t nonce_;
-  BlockBuffer buffer_;
+  base::AlignedBuffer buffer_;
   std::uint64_t begin_;
   std::size_t used_ = 0;
 };

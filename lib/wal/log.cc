@@ -18,6 +18,7 @@
 #include "wal/frame_batch.h"
 #include "wal/segment_reader.h"
 #include "wal/slots.h"
+#include "wal/tail.h"
 
 namespace siltstone::wal {
 namespace {
@@ -51,8 +52,8 @@ base::Codec codec_of(Compression compression) noexcept {
 class SegmentMaker {
  public:
   SegmentMaker(io::Entropy& entropy, io::Directory& dir, io::Directory& wal, io::Channel& channel,
-               const LogState& found)
-      : entropy_(entropy), dir_(dir), wal_(wal), channel_(channel), found_(found) {}
+               const LogState& found, const TailRecords& tail)
+      : entropy_(entropy), dir_(dir), wal_(wal), channel_(channel), found_(found), tail_(tail) {}
 
   /// The segment, durable, and where its writer starts.
   [[nodiscard]] Result<WriterStart> make();
@@ -64,7 +65,10 @@ class SegmentMaker {
  private:
   [[nodiscard]] SegmentHeader new_header() const;
   [[nodiscard]] Result<void> prove_last();
-  [[nodiscard]] Result<void> copy_last(io::File& file);
+  [[nodiscard]] Result<void> write_frames(io::File& file);
+  [[nodiscard]] Result<void> write_out(io::File& file, FrameBatch& frames);
+  [[nodiscard]] Result<void> copy_last(io::File& file, FrameBatch& frames);
+  [[nodiscard]] Result<void> copy_tail(io::File& file, FrameBatch& frames);
   [[nodiscard]] Result<void> write_headers(io::File& file);
 
   io::Entropy& entropy_;
@@ -72,6 +76,7 @@ class SegmentMaker {
   io::Directory& wal_;
   io::Channel& channel_;
   const LogState& found_;
+  const TailRecords& tail_;  // what comes behind it
 
   std::string slot_;
   WriterStart start_;
@@ -82,9 +87,10 @@ class SegmentMaker {
 Result<WriterStart> SegmentMaker::make() {
   SILT_TRY(prove_last());
   start_.header = new_header();
-  start_.next = found_.next;
+  start_.next = tail_.next;
   start_.ring = {base::SessionId{draw(entropy_)}, base::RingPosition{}};
-  if (!replaces_last_) start_.header.ring = start_.ring;
+  const bool has_frames = replaces_last_ || tail_.records != 0;
+  if (!has_frames) start_.header.ring = start_.ring;
 
   for (const std::string& name : found_.unfinished) SILT_TRY(wal_.remove(name));
   slot_ = fmt::format("{}", found_.free_slot);
@@ -92,7 +98,7 @@ Result<WriterStart> SegmentMaker::make() {
   const io::OpenOptions options{
       .access = io::Access::read_write, .create = true, .exclusive = true, .direct = true};
   const auto file = SILT_TRY(open_slot(wal_, unfinished, options));
-  if (replaces_last_) SILT_TRY(copy_last(*file));
+  if (has_frames) SILT_TRY(write_frames(*file));
   SILT_TRY(write_headers(*file));
   SILT_TRY(channel_.sync(*file));
 
@@ -125,34 +131,17 @@ SegmentHeader SegmentMaker::new_header() const {
   header.store = last.store;
   header.predecessor = replaces_last_ ? last.predecessor : found_.end();
   header.first = replaces_last_ ? last.first : found_.next;
-  header.ring = last.ring;
+  header.ring = replaces_last_ ? last.ring : tail_.begin;
   header.catalog = last.catalog;
   return header;
 }
 
-/// Writes the frames of the last segment that count, and a mark that begins the new session.
-Result<void> SegmentMaker::copy_last(io::File& file) {
-  const Segment& last = found_.chain.back();
-  const LogPlace watermark{start_.header.id, kFirstFrameOffset};
-  SegmentReader reader(channel_, *last_, last.header.nonce);
+/// Writes what is not known to be durable anywhere else, and a mark that begins the new session.
+Result<void> SegmentMaker::write_frames(io::File& file) {
   FrameBatch frames(start_.header.nonce, kFirstFrameOffset, kMaxFrameBytes);
-  const auto write = [&]() -> Result<void> {
-    SILT_TRY(channel_.write_all(file, frames.begin(), frames.bytes()));
-    frames.clear();
-    return {};
-  };
-  for (std::uint64_t offset = kFirstFrameOffset; offset < last.end;) {
-    const Frame frame = SILT_TRY(reader.read(offset));
-    if (frame.check != FrameCheck::valid) return std::unexpected(*frame.fault);
-    offset += frame.extent;
-    if (frame.header.kind == FrameKind::mark) continue;  // what they tell was true of that segment
-    if (frames.payload().size() < frame.stored.size()) SILT_TRY(write());
-    std::ranges::copy(frame.stored, frames.payload().begin());
-    FrameHeader header = frame.header;
-    header.watermark = watermark;
-    frames.seal(header);
-  }
-  if (frames.payload().empty()) SILT_TRY(write());
+  if (replaces_last_) SILT_TRY(copy_last(file, frames));
+  SILT_TRY(copy_tail(file, frames));
+  if (frames.payload().empty()) SILT_TRY(write_out(file, frames));
   FrameHeader mark;
   mark.kind = FrameKind::mark;
   mark.first = start_.next;
@@ -160,8 +149,58 @@ Result<void> SegmentMaker::copy_last(io::File& file) {
   mark.ring = start_.ring;
   mark.catalog = start_.header.catalog;
   frames.seal(mark);
-  SILT_TRY(write());
+  SILT_TRY(write_out(file, frames));
   start_.end = frames.end();
+  return {};
+}
+
+Result<void> SegmentMaker::write_out(io::File& file, FrameBatch& frames) {
+  SILT_TRY(channel_.write_all(file, frames.begin(), frames.bytes()));
+  frames.clear();
+  return {};
+}
+
+/// The frames of the last segment that count.
+Result<void> SegmentMaker::copy_last(io::File& file, FrameBatch& frames) {
+  const Segment& last = found_.chain.back();
+  SegmentReader reader(channel_, *last_, last.header.nonce);
+  for (std::uint64_t offset = kFirstFrameOffset; offset < last.end;) {
+    const Frame frame = SILT_TRY(reader.read(offset));
+    if (frame.check != FrameCheck::valid) return std::unexpected(*frame.fault);
+    offset += frame.extent;
+    if (frame.header.kind == FrameKind::mark) continue;  // what they tell was true of that segment
+    if (frames.payload().size() < frame.stored.size()) SILT_TRY(write_out(file, frames));
+    std::ranges::copy(frame.stored, frames.payload().begin());
+    FrameHeader header = frame.header;
+    header.watermark = {start_.header.id, kFirstFrameOffset};
+    frames.seal(header);
+  }
+  return {};
+}
+
+/// The records that the ring's file adds, as they are: their session goes on here.
+Result<void> SegmentMaker::copy_tail(io::File& file, FrameBatch& frames) {
+  RingPlace place = tail_.begin;
+  for (base::Bytes rest(tail_.bytes); !rest.empty();) {
+    FrameHeader header;
+    header.kind = FrameKind::records;
+    header.watermark = {start_.header.id, kFirstFrameOffset};
+    header.catalog = start_.header.catalog;
+    const base::Bytes begin = rest;
+    for (std::size_t size = 0; !rest.empty(); header.ring = place) {
+      size += static_cast<std::size_t>(record_size(rest.first<kRecordHeaderBytes>()));
+      if (header.records != 0 && size > kFrameTargetBytes) break;
+      const Record record = SILT_TRY(next_record(rest, place));
+      if (header.records == 0) header.first = record.first;
+      header.records += 1;
+      header.operations += record.count;
+    }
+    const base::Bytes payload = begin.first(begin.size() - rest.size());
+    if (frames.payload().size() < payload.size()) SILT_TRY(write_out(file, frames));
+    std::ranges::copy(payload, frames.payload().begin());
+    header.raw_bytes = header.stored_bytes = static_cast<std::uint32_t>(payload.size());
+    frames.seal(header);
+  }
   return {};
 }
 
@@ -171,6 +210,23 @@ Result<void> SegmentMaker::write_headers(io::File& file) {
   encode(start_.header, blocks.bytes().first<kSegmentHeaderBytes>());
   encode(start_.header, blocks.bytes().subspan<kBlockBytes, kSegmentHeaderBytes>());
   return channel_.write_all(file, 0, base::Bytes(blocks.bytes()));
+}
+
+/// Hands out what the ring's file adds to the log.
+Result<TailRecords> replay_tail(io::Directory& dir, io::Channel& channel, LogState& state,
+                                LogSink& sink) {
+  // Where the log ends before damage, nothing continues it.
+  if (state.chain.empty() || state.damage) return no_tail(state.ring, state.next);
+  TailRecords tail = SILT_TRY(read_tail(dir, channel, state.ring, state.next));
+  RingPlace place = tail.begin;
+  for (base::Bytes rest(tail.bytes); !rest.empty();) {
+    const Record record = SILT_TRY(next_record(rest, place));
+    SILT_TRY(sink.record(record));
+  }
+  state.tail_records = tail.records;
+  state.records += tail.records;
+  state.operations += tail.operations;
+  return tail;
 }
 
 /// After the commit point: what was replaced by a copy goes; what was given up stays, under a name
@@ -213,7 +269,8 @@ Result<OpenedLog> open_log(const io::Environment& environment, io::Directory& di
   if (log.recovered.chain.empty() && !options.create) {
     return base::fail(ErrorCode::invalid_argument, "there is no store here").path(dir.path());
   }
-  SegmentMaker maker(*environment.entropy, dir, *wal, *channel, log.recovered);
+  const TailRecords tail = SILT_TRY(replay_tail(dir, *channel, log.recovered, sink));
+  SegmentMaker maker(*environment.entropy, dir, *wal, *channel, log.recovered, tail);
   const WriterStart start = SILT_TRY(maker.make());
   SILT_TRY(clean_up(*wal, log.recovered, maker.replaced_last()));
   auto file =
@@ -228,7 +285,11 @@ Result<LogState> read_log(io::Storage& storage, io::Directory& dir, RecoveryMode
   const auto channel = SILT_TRY(make_channel(storage));
   const auto wal = SILT_TRY(find_directory(dir));
   if (!wal) return LogState{};
-  return scan_log(*wal, *channel, {.mode = mode, .read_only = true}, sink);
+  LogState state = SILT_TRY(scan_log(*wal, *channel, {.mode = mode, .read_only = true}, sink));
+  const TailRecords tail = SILT_TRY(replay_tail(dir, *channel, state, sink));
+  state.next = tail.next;
+  state.ring = tail.end;
+  return state;
 }
 
 }  // namespace siltstone::wal

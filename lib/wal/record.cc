@@ -1,6 +1,8 @@
 // Encoding and decoding of entries and records.
 #include "wal/record.h"
 
+#include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "base/assert.h"
@@ -107,6 +109,23 @@ EncodedRecord encode_record(RingPlace place, base::Sequence first, std::uint32_t
   checksum.add(base::as_bytes(entries));
   base::Writer(base::MutableBytes(record.header).subspan(kChecksumOffset)).u32(checksum.value());
   return record;
+}
+
+RecordRange RecordRange::part(std::size_t offset, std::size_t length) const noexcept {
+  SILT_ASSERT(offset + length <= size());
+  const std::size_t skipped = std::min(offset, first.size());
+  const base::Bytes before = first.subspan(skipped, std::min(length, first.size() - skipped));
+  return {before, second.subspan(offset - skipped, length - before.size())};
+}
+
+void RecordRange::copy(std::size_t offset, base::MutableBytes out) const noexcept {
+  const RecordRange wanted = part(offset, out.size());
+  if (!wanted.first.empty()) {
+    std::memcpy(out.data(), wanted.first.data(), wanted.first.size());
+  }
+  if (!wanted.second.empty()) {
+    std::memcpy(out.data() + wanted.first.size(), wanted.second.data(), wanted.second.size());
+  }
 }
 
 std::uint64_t record_size(std::span<const std::byte, kRecordHeaderBytes> header) noexcept {

@@ -97,6 +97,23 @@ struct EncodedRecord {
 [[nodiscard]] EncodedRecord encode_record(RingPlace place, base::Sequence first,
                                           std::uint32_t count, std::string_view entries) noexcept;
 
+/// Whole records, one after the other in the order of the log, in memory that may be in two parts,
+/// with a record lying across both. Borrowed.
+struct RecordRange {
+  base::Bytes first;
+  base::Bytes second;
+
+  [[nodiscard]] std::size_t size() const noexcept { return first.size() + second.size(); }
+  [[nodiscard]] RecordRange part(std::size_t offset, std::size_t length) const noexcept;
+  /// Copies out.size() bytes from `offset` on.
+  void copy(std::size_t offset, base::MutableBytes out) const noexcept;
+};
+
+/// A record that was just encoded, as a range.
+[[nodiscard]] inline RecordRange range_of(const EncodedRecord& record) noexcept {
+  return {record.header, base::as_bytes(record.entries)};
+}
+
 /// One commit as it was read. Views into memory of whoever hands it out.
 struct Record {
   RingPlace place;

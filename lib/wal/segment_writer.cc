@@ -2,6 +2,7 @@
 #include "wal/segment_writer.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -13,22 +14,8 @@
 namespace siltstone::wal {
 namespace {
 
-// What a writer can drain in one write: without asking for memory, and at most.
-constexpr std::size_t kSmallBatchBytes = std::size_t{64} << 10;
-constexpr std::size_t kLargeBatchBytes = 2 * kMaxFrameBytes;
-
-/// Copies bytes [offset, offset + out.size()) of a record, header and entries as one.
-void copy_part(const EncodedRecord& record, std::size_t offset, base::MutableBytes out) noexcept {
-  if (offset < kRecordHeaderBytes) {
-    const std::size_t count = std::min(out.size(), kRecordHeaderBytes - offset);
-    std::memcpy(out.data(), record.header.data() + offset, count);
-    out = out.subspan(count);
-    offset += count;
-  }
-  if (!out.empty()) {
-    std::memcpy(out.data(), record.entries.data() + (offset - kRecordHeaderBytes), out.size());
-  }
-}
+// What goes out in one write at most: two of the largest frames.
+constexpr std::size_t kBatchBytes = 2 * kMaxFrameBytes;
 
 std::unexpected<Error> changed_in_memory(const io::File& file, const Error& what) noexcept {
   return std::unexpected(
@@ -36,6 +23,12 @@ std::unexpected<Error> changed_in_memory(const io::File& file, const Error& what
           .path(file.path())
           .mismatch(what.expected(), what.actual())
           .build());
+}
+
+base::AlignedBuffer allocate(std::size_t bytes) {
+  auto buffer = base::AlignedBuffer::allocate(bytes);
+  if (!buffer) throw std::bad_alloc();
+  return *std::move(buffer);
 }
 
 }  // namespace
@@ -46,20 +39,16 @@ SegmentWriter::SegmentWriter(std::unique_ptr<io::Channel> channel, std::unique_p
       file_(std::move(file)),
       header_(start.header),
       codec_(codec),
-      frames_(start.header.nonce, start.end, kSmallBatchBytes),
+      frames_(start.header.nonce, start.end, kBatchBytes),
+      compressed_(allocate(base::max_compressed_size(codec, kMaxRawBytes))),
       durable_end_(start.end),
       next_(start.next),
       ring_(start.ring) {}
 
-Result<void> SegmentWriter::drain(std::span<const EncodedRecord> records) noexcept {
+Result<void> SegmentWriter::drain(const RecordRange& records) noexcept {
   if (failure_) return std::unexpected(*failure_);
-  SILT_TRY(take_memory(records));
   begin_drain();
-  for (const EncodedRecord& record : records) {
-    const bool is_large = record.size() > kMaxRawBytes;
-    if (auto added = is_large ? add_large(record) : add(record); !added) return end_drain(added);
-  }
-  close_frame();
+  if (auto added = add_all(records); !added) return end_drain(added);
   return end_drain(finish());
 }
 
@@ -76,19 +65,23 @@ Result<void> SegmentWriter::mark(bool clean_end) noexcept {
   return outcome;
 }
 
-// Before anything is begun, so that running out of memory changes nothing.
-Result<void> SegmentWriter::take_memory(std::span<const EncodedRecord> records) noexcept {
-  std::size_t total = 0;
-  for (const EncodedRecord& record : records) total += record.size();
-  // Two neighbouring frames hold more than a full one, so this is more than all of them take.
-  const std::size_t frames = 2 * (total / kFrameTargetBytes) + 2;
-  const std::size_t needed = total + frames * (kFrameHeaderBytes + kBlockBytes);
-  try {
-    frames_.require(std::min(needed / kBlockBytes * kBlockBytes, kLargeBatchBytes));
-    compressed_.require(base::max_compressed_size(codec_, std::min(total, kMaxRawBytes)));
-  } catch (const std::bad_alloc&) {
-    return base::fail(ErrorCode::out_of_memory, "memory for the frames of a drain");
+Result<void> SegmentWriter::add_all(const RecordRange& records) noexcept {
+  for (std::size_t offset = 0; offset < records.size();) {
+    const std::size_t left = records.size() - offset;
+    std::array<std::byte, kRecordHeaderBytes> header{};
+    std::uint64_t size = left + 1;
+    if (left >= header.size()) {
+      records.copy(offset, header);
+      size = record_size(header);
+    }
+    if (size > left) {
+      return changed_in_memory(*file_, base::fail(ErrorCode::corruption, "").mismatch(left, size));
+    }
+    const RecordRange record = records.part(offset, static_cast<std::size_t>(size));
+    SILT_TRY(record.size() > kMaxRawBytes ? add_large(record) : add(record));
+    offset += record.size();
   }
+  close_frame();
   return {};
 }
 
@@ -115,7 +108,7 @@ FrameHeader SegmentWriter::frame_header(FrameKind kind) const noexcept {
   return header;
 }
 
-Result<void> SegmentWriter::add(const EncodedRecord& record) noexcept {
+Result<void> SegmentWriter::add(const RecordRange& record) noexcept {
   FrameHeader& frame = progress_.frame;
   const std::size_t full = std::min(kFrameTargetBytes, frames_.payload().size());
   if (frame.raw_bytes != 0 && frame.raw_bytes + record.size() > full) close_frame();
@@ -124,7 +117,7 @@ Result<void> SegmentWriter::add(const EncodedRecord& record) noexcept {
     frame = frame_header(FrameKind::records);
   }
   const auto copy = frames_.payload().subspan(frame.raw_bytes, record.size());
-  copy_part(record, 0, copy);
+  record.copy(0, copy);
   const auto checked = decode_record(copy, progress_.ring);
   if (!checked) return changed_in_memory(*file_, checked.error());
   SILT_CHECK(checked->first >= progress_.next);
@@ -140,20 +133,21 @@ Result<void> SegmentWriter::add(const EncodedRecord& record) noexcept {
 }
 
 // Its first pieces may be written before all were checked; without the last one they do not count.
-Result<void> SegmentWriter::add_large(const EncodedRecord& record) noexcept {
+Result<void> SegmentWriter::add_large(const RecordRange& record) noexcept {
   close_frame();
   const std::size_t size = record.size();
-  const auto head = decode_record_header(record.header);
+  std::array<std::byte, kRecordHeaderBytes> header{};
+  record.copy(0, header);
+  const auto head = decode_record_header(header);
   if (!head) return changed_in_memory(*file_, head.error());
   SILT_CHECK(head->first >= progress_.next);
-  SILT_CHECK(head->length == record.entries.size());
 
   RecordChecksum checksum(progress_.ring);
   for (std::size_t offset = 0; offset < size;) {
     const std::size_t bytes = std::min(kMaxRawBytes, size - offset);
     SILT_TRY(make_room(bytes));
     const auto copy = frames_.payload().first(bytes);
-    copy_part(record, offset, copy);
+    record.copy(offset, copy);
     checksum.add(copy);
 
     const bool is_begin = offset == 0;

@@ -8,22 +8,22 @@
 //    next open.
 // 4. Each record is checked against its checksum after it was copied out, so that memory that
 //    changed since encode_record() is found before the record counts.
+// 5. A drain allocates nothing: all its memory is had when the writer is made.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
 
 #include <siltstone/error.h>
 
+#include "base/aligned_buffer.h"
 #include "base/bytes.h"
 #include "base/compression.h"
 #include "base/ids.h"
 #include "io/complete.h"
 #include "io/storage.h"
-#include "wal/block_buffer.h"
 #include "wal/frame_batch.h"
 #include "wal/record.h"
 #include "wal/wal_format.h"
@@ -52,12 +52,11 @@ class SegmentWriter {
   SegmentWriter& operator=(const SegmentWriter&) = delete;
   ~SegmentWriter() = default;
 
-  /// Writes one group, in this order, and returns when it is durable. The first record's place must
-  /// be ring(), each further one's that of the one before plus its size(), and sequences must rise
-  /// from next(). The entries stay the caller's and must not change during the call.
-  /// Errors: no_space, io; corruption when a record does not match its checksum; out_of_memory,
-  /// which alone leaves the writer alive, since nothing was begun.
-  [[nodiscard]] Result<void> drain(std::span<const EncodedRecord> records) noexcept;
+  /// Writes these records and returns when they are durable. The first one's place must be ring(),
+  /// each further one's where the one before ends, and sequences must rise from next(). The memory
+  /// stays the caller's and must not change during the call.
+  /// Errors: no_space, io; corruption when a record does not match its checksum.
+  [[nodiscard]] Result<void> drain(const RecordRange& records) noexcept;
 
   /// Writes a frame without records, durably, which tells that everything before it is durable, so
   /// that later damage to it is recognised. With `clean_end` the last call that writes: the store
@@ -80,9 +79,9 @@ class SegmentWriter {
     FrameHeader frame;  // kind none when no frame is open
   };
 
-  [[nodiscard]] Result<void> take_memory(std::span<const EncodedRecord> records) noexcept;
-  [[nodiscard]] Result<void> add(const EncodedRecord& record) noexcept;
-  [[nodiscard]] Result<void> add_large(const EncodedRecord& record) noexcept;
+  [[nodiscard]] Result<void> add_all(const RecordRange& records) noexcept;
+  [[nodiscard]] Result<void> add(const RecordRange& record) noexcept;
+  [[nodiscard]] Result<void> add_large(const RecordRange& record) noexcept;
   [[nodiscard]] Result<void> make_room(std::size_t payload_bytes) noexcept;
   [[nodiscard]] FrameHeader frame_header(FrameKind kind) const noexcept;
   void close_frame() noexcept;
@@ -98,7 +97,7 @@ class SegmentWriter {
   const base::Codec codec_;
 
   FrameBatch frames_;
-  BlockBuffer compressed_;
+  base::AlignedBuffer compressed_;
   std::uint64_t durable_end_;
   base::Sequence next_;
   RingPlace ring_;

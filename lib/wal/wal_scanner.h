@@ -102,6 +102,7 @@ struct LogState {
   bool clean_end = false;               ///< The last writer closed the store.
   std::uint64_t records = 0;
   std::uint64_t operations = 0;
+  std::uint64_t tail_records = 0;   ///< Of these, how many the ring's file added.
   std::uint64_t dropped_bytes = 0;  ///< Of the torn tail, or of what truncate gave up.
   std::optional<Error> damage;      ///< The first one that truncate went on from.
 

@@ -100,7 +100,8 @@ struct Crowd {
   Db open() {
     io::Environment environment = world.sim.environment();
     environment.storage = &gate;
-    environment.parker = &io::system_parker();  // the writers are real threads
+    environment.parker = &io::system_parker();      // the writers are real threads,
+    environment.executor = &io::system_executor();  // and so is silt-log
     auto opened = db::Access::open({.dir = "db"}, environment);
     if (!opened) FAIL(opened.error().to_string());
     return std::move(*opened);

@@ -153,7 +153,7 @@ void check_open(support::SimStorage& storage, io::Directory& dir) {
     SegmentWriter& writer = *log->writer;
     if (writer.next() > base::kMaxSequence) return;  // the sequences are used up
     const auto record = encode_record(writer.ring(), writer.next(), 1, entry);
-    require(writer.drain(std::span(&record, 1)).has_value());
+    require(writer.drain(wal::range_of(record)).has_value());
     found.entries.push_back(entry);
   }
   Commits again;

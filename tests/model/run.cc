@@ -188,6 +188,7 @@ void Run::run_clients() {
   for (Client& client : clients) {
     scheduler.spawn("client", [&client, operations] { client.run(operations); });
   }
+  world_.executor.join(scheduler);
   const auto outcome = scheduler.run();
   // The clients that hang hold locks, and what they refer to must stay: nothing can be cleaned up.
   if (!outcome.failure.empty()) give_up(outcome.failure);

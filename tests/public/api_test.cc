@@ -394,3 +394,61 @@ TEST_CASE("builder: it can be copied and used again") {
   }
   CHECK(again.create_if_missing(false).build());
 }
+
+TEST_CASE("options: durability, its bounds and presets; every fault is named at once") {
+  using namespace std::chrono_literals;
+  const TempDir tmp;
+  const auto bad = Db::builder(tmp / "bad")
+                       .durability(Durability::every_commit)
+                       .sync_interval(100us)
+                       .write_back_cache(1000)
+                       .ring_depth(0)
+                       .build();
+  REQUIRE(!bad);
+  CHECK(bad.error().code() == ErrorCode::invalid_argument);
+  for (const auto* fault :
+       {"sync_interval is 1 ms to 1 h", "sync_interval needs durability interval",
+        "write_back_cache and write_buffer_ops need durability write_back", "ring_depth is"}) {
+    CHECK(bad.error().message().find(fault) != std::string_view::npos);
+  }
+  CHECK(!Db::builder(tmp / "bad").write_back_cache(1000).build());
+  CHECK(!Db::builder(tmp / "bad").write_buffer_ops(0).build());
+  CHECK(!Db::builder(tmp / "bad").preset(static_cast<Preset>(9)).build());
+
+  const auto durable_at_once = [&](const Builder& builder) {
+    auto db = builder.build();
+    REQUIRE(db);
+    const auto commit = db->put("k", "v");
+    REQUIRE(commit);
+    return db->durable_seq() == commit->seq;
+  };
+  CHECK(durable_at_once(Db::builder(tmp / "a")));
+  CHECK(durable_at_once(Db::builder(tmp / "a").preset(Preset::maximum_safety)));
+  CHECK(!durable_at_once(Db::builder(tmp / "a").sync_interval(1h)));
+  CHECK(!durable_at_once(Db::builder(tmp / "a").preset(Preset::balanced).sync_interval(1h)));
+  CHECK(!durable_at_once(Db::builder(tmp / "a").write_buffer_ops(10)));
+  CHECK(!durable_at_once(Db::builder(tmp / "a").preset(Preset::high_throughput)));
+  CHECK(durable_at_once(
+      Db::builder(tmp / "a").preset(Preset::high_throughput).durability(Durability::every_commit)));
+}
+
+TEST_CASE("writes: tickets of one thread share flushes, and statistics tell") {
+  const TempDir tmp;
+  auto db = Db::builder(tmp / "data").build();
+  REQUIRE(db);
+  std::uint64_t last = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const auto ticket = db->put(std::to_string(i), "v", {.wait = false});
+    REQUIRE(ticket);
+    last = ticket->seq;
+  }
+  REQUIRE(db->wait_durable(last));
+  CHECK(db->durable_seq() == last);
+  CHECK(**db->get("999") == "v");
+  const auto stats = db->stats();
+  REQUIRE(stats);
+  CHECK(stats->log.records == 1000);
+  CHECK(stats->log.operations == 1000);
+  CHECK(stats->log.drains < 1000);
+  CHECK(stats->log.drain_p50 <= stats->log.drain_max);
+}

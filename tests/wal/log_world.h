@@ -106,13 +106,19 @@ struct TestLog {
   Result<void> drain(std::span<const Commit> commits) {
     RingPlace place = log.writer->ring();
     base::Sequence next = log.writer->next();
-    std::vector<EncodedRecord> records;
+    std::vector<std::byte> records;
     for (const Commit& commit : commits) {
-      records.push_back(encode_record(place, next, commit.count, commit.entries));
-      place.position += records.back().size();
+      const auto record = encode_record(place, next, commit.count, commit.entries);
+      const auto entries = base::as_bytes(record.entries);
+      records.insert(records.end(), record.header.begin(), record.header.end());
+      records.insert(records.end(), entries.begin(), entries.end());
+      place.position += record.size();
       next += commit.count;
     }
-    return log.writer->drain(records);
+    // In two parts, cut anywhere: a ring may wrap within a record, and within its header.
+    const std::size_t cut = records.empty() ? 0 : (next.value() * 7919) % records.size();
+    const base::Bytes bytes(records);
+    return log.writer->drain({bytes.first(cut), bytes.subspan(cut)});
   }
   Result<void> drain(const Commit& commit) { return drain(std::span(&commit, 1)); }
 };

@@ -231,7 +231,7 @@ TEST_CASE("segment writer: C6, a record that changed in memory is never acknowle
         commit.entries[rng.below(commit.entries.size())] ^= 1;
       }
       record.entries = commit.entries;
-      const auto drained = writer.drain(std::span(&record, 1));
+      const auto drained = writer.drain(range_of(record));
       REQUIRE(!drained);
       CHECK(drained.error().code() == ErrorCode::corruption);
       CHECK(writer.failure());
@@ -249,7 +249,7 @@ TEST_CASE("segment writer: C6, a record in the wrong place of the stream is refu
   RingPlace place = writer.ring();
   place.position += 1;
   const auto record = encode_record(place, writer.next(), commit.count, commit.entries);
-  CHECK(writer.drain(std::span(&record, 1)).error().code() == ErrorCode::corruption);
+  CHECK(writer.drain(range_of(record)).error().code() == ErrorCode::corruption);
 }
 
 TEST_CASE("segment writer: a mark vouches for what is before it, a clean end is the last") {

@@ -1,0 +1,242 @@
+// Leaders at work, what they leave behind, and silt-log.
+#include <algorithm>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/yield.h"
+#include "db/commit_path.h"
+
+namespace siltstone::db {
+namespace {
+
+// After which time without a write the end of the log is proved by an empty frame.
+constexpr io::Duration kIdle = std::chrono::seconds(1);
+// How soon silt-log looks again when its work is due while somebody else is at it.
+constexpr io::Duration kLookAgain = std::chrono::milliseconds(1);
+
+/// The same code, place and errno.
+Error retold(const Error& cause, std::string_view prefix, WriteOutcome outcome) noexcept {
+  try {
+    base::ErrorBuilder error(cause.code(), std::string(prefix) + std::string(cause.message()),
+                             cause.os_error());
+    error.path(cause.path()).outcome(outcome);
+    if (cause.has_offset()) error.offset(cause.offset());
+    if (cause.has_mismatch()) error.mismatch(cause.expected(), cause.actual());
+    return error;
+  } catch (const std::bad_alloc&) {
+    return cause;
+  }
+}
+
+}  // namespace
+
+CommitPath::Group CommitPath::begin(Work work) noexcept {
+  Turn& turn = turn_of(work);
+  SILT_ASSERT(turn.current.empty());
+  turn.busy = true;
+  turn.begin = work == Work::drain ? drained_ : std::max(tail_end_, drained_);
+  turn.last = last_;
+  turn.current.take_from(turn.next);
+  const base::RingPosition end = ring_.head().position;
+  if (work == Work::drain && options_.durability == Durability::interval) {
+    drain_begun_ = clock_.now();
+  }
+  Group group;
+  group.records = ring_.range(turn.begin, end);
+  group.begin = turn.begin;
+  group.end = end;
+  group.last = last_;
+  return group;
+}
+
+Result<void> CommitPath::run(Work work, const Group& group) noexcept {
+  return work == Work::drain ? run_drain(group) : run_tail(group);
+}
+
+Result<void> CommitPath::run_drain(const Group& group) noexcept {
+  const io::Time began = clock_.now();
+  Result<void> drained =
+      group.is_mark ? log_->mark(/*clean_end=*/false) : log_->drain(group.records);
+  const io::Time ended = clock_.now();
+  base::yield_point("commit: drained");
+  Errands errands;
+  {
+    const base::MutexLock lock(mutex_);
+    if (drained) {
+      drain_ns_.record(static_cast<std::uint64_t>((ended - began).count()));
+      end_drain(group, ended, errands);
+    } else {
+      drained = std::unexpected(refuse(drained.error(), errands));
+    }
+  }
+  settle(errands);
+  return drained;
+}
+
+void CommitPath::end_drain(const Group& group, io::Time ended, Errands& errands) noexcept {
+  durable_.store(group.last.value(), std::memory_order_release);
+  drained_ = group.end;
+  publish(group.last);
+  ++(group.is_mark ? stats_.marks : stats_.drains);
+  if (group.is_large) admission_.end_large();
+  if (group.is_mark) {
+    mark_armed_ = false;
+    mark_due_ = io::kNever;
+  } else if (!mark_armed_) {
+    mark_armed_ = true;
+    errands.wake_log = true;
+  }
+  sync_armed_ = sync_armed_ && !is_drained();
+  sync_due_ = sync_armed_ ? drain_begun_ + options_.sync_interval : io::kNever;
+  drain_begun_ = ended;  // of the next one, if somebody is told to lead it
+  errands.done.take_from(drain_.current);
+  hand_over(Work::drain, errands);
+  release_ring(errands);
+  ask_log(errands);
+}
+
+// What this file system does not take is drained at once, as in every_commit: it is as safe then.
+Result<void> CommitPath::run_tail(const Group& group) noexcept {
+  Result<void> written = tail_log_->write(group.records, group.begin);
+  if (!written) {
+    Deadline never(clock_, std::nullopt);
+    written = await_durable(group.last, never);
+  }
+  base::yield_point("commit: tail written");
+  Errands errands;
+  {
+    const base::MutexLock lock(mutex_);
+    if (written) {
+      publish(group.last);
+      tail_end_ = group.end;
+      ++stats_.tail_writes;
+      errands.done.take_from(tail_.current);
+    } else {
+      errands.error = written.error();
+      errands.failed.take_from(tail_.current);
+    }
+    hand_over(Work::tail, errands);
+    release_ring(errands);
+    if (!sync_armed_ && !is_drained()) {
+      sync_armed_ = true;
+      errands.wake_log = true;
+    }
+    ask_log(errands);
+  }
+  settle(errands);
+  return written;
+}
+
+void CommitPath::hand_over(Work work, Errands& errands) noexcept {
+  Turn& turn = turn_of(work);
+  errands.leader = work == Work::drain ? turn.next.pop_leader() : turn.next.pop();
+  turn.busy = errands.leader != nullptr;
+}
+
+// Nothing is appended and nobody joins once the failure stands, so these are all the waiters that
+// there will ever be, but for those of a tail that is being written: its leader tells them.
+Error CommitPath::refuse(const Error& cause, Errands& errands) noexcept {
+  failure_ = Failure{
+      .refusal =
+          retold(cause, "writes are refused since the log failed: ", WriteOutcome::not_applied),
+      .undecided = retold(cause, "", WriteOutcome::undecided),
+  };
+  errands.error = failure_->undecided;
+  errands.failed.take_from(drain_.current);
+  errands.failed.take_from(drain_.next);
+  errands.failed.take_from(tail_.next);
+  admission_.take_all(errands.done);  // they see the failure for themselves
+  drain_.busy = false;
+  return failure_->undecided;
+}
+
+void CommitPath::release_ring(Errands& errands) noexcept {
+  ring_.release(tail_.busy ? std::min(drained_, tail_.begin) : drained_);
+  if (!failure_) admission_.grant(load(), errands.done);
+}
+
+void CommitPath::publish(base::Sequence last) noexcept {
+  if (last > reads_.visible()) reads_.publish(last);
+}
+
+// A waiter may be gone as soon as its state is set.
+void CommitPath::settle(Errands& errands) noexcept {
+  if (errands.leader != nullptr) wake(*errands.leader, Waiter::kLeads);
+  while (Waiter* const waiter = errands.done.pop()) wake(*waiter, Waiter::kDone);
+  while (Waiter* const waiter = errands.failed.pop()) {
+    waiter->error = *errands.error;
+    wake(*waiter, Waiter::kDone);
+  }
+  if (errands.wake_log) worker_->wake();
+}
+
+// Waking uses the address of the word and nothing behind it, so the waiter may be gone by then.
+void CommitPath::wake(Waiter& waiter, std::uint32_t state) noexcept {
+  const std::atomic<std::uint32_t>& word = waiter.state;
+  waiter.state.store(state, std::memory_order_release);
+  base::yield_point("commit: before wake");
+  parker_.wake(word, 1);
+}
+
+LogLoad CommitPath::load() const noexcept {
+  LogLoad load{
+      .bytes = ring_.used(), .operations = last_ - durable(), .is_busy = drain_.busy || tail_.busy};
+  if (options_.durability == Durability::interval && drain_.busy) {
+    load.is_behind = clock_.now() - drain_begun_ > options_.sync_interval;
+  }
+  return load;
+}
+
+bool CommitPath::wants_drain() const noexcept {
+  if (failure_ || is_drained()) return false;
+  return ring_.head().position - drained_ >= drain_at_bytes_ ||
+         last_ - durable() > options_.max_operations / 2 || asked_ > durable() ||
+         !drain_.next.empty() || admission_.somebody_waits();
+}
+
+void CommitPath::ask_log(Errands& errands) noexcept {
+  if (!drain_.busy && wants_drain()) errands.wake_log = true;
+}
+
+// Waits for the device, which a step should not: its thread has nothing else to do.
+io::Time CommitPath::log_step() noexcept {
+  std::optional<Group> group;
+  {
+    const base::MutexLock lock(mutex_);
+    const io::Time now = clock_.now();
+    if (!drain_.busy && !failure_) group = log_work(now);
+    if (!group) return next_log_step(now);
+  }
+  static_cast<void>(run_drain(*group));  // whoever waits for it is told
+  return io::Time::min();
+}
+
+std::optional<CommitPath::Group> CommitPath::log_work(io::Time now) noexcept {
+  if (wants_drain() || (sync_armed_ && now >= sync_due_ && !is_drained())) {
+    return begin(Work::drain);
+  }
+  if (!mark_armed_ || now < mark_due_) return std::nullopt;
+  if (durable() != mark_seen_ || !is_drained() || admission_.has_large()) {
+    mark_due_ = io::kNever;  // not idle: from now on again
+    return std::nullopt;
+  }
+  Group mark = begin(Work::drain);
+  mark.is_mark = true;
+  return mark;
+}
+
+io::Time CommitPath::next_log_step(io::Time now) noexcept {
+  if (failure_) return io::kNever;
+  if (sync_armed_ && sync_due_ == io::kNever) sync_due_ = now + options_.sync_interval;
+  if (mark_armed_ && mark_due_ == io::kNever) {
+    mark_due_ = now + kIdle;
+    mark_seen_ = durable();
+  }
+  const io::Time due = std::min(sync_due_, mark_due_);
+  return drain_.busy ? std::max(due, now + kLookAgain) : due;
+}
+
+}  // namespace siltstone::db

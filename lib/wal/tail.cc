@@ -1,0 +1,160 @@
+// Writes at the ring's places; reads from one place on.
+#include "wal/tail.h"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "wal/place_error.h"
+
+namespace siltstone::wal {
+namespace {
+
+constexpr std::string_view kTailName = "tail";
+// Larger than any ring was ever made: such a file is not ours to load.
+constexpr std::uint64_t kMaxTailBytes = std::uint64_t{1} << 30;
+
+constexpr std::size_t kReadAheadBytes = std::size_t{256} << 10;
+
+/// The bytes of a ring's file from one position on, round to that position again.
+class RingFile {
+ public:
+  RingFile(io::File& file, io::Channel& channel, std::uint64_t size, base::RingPosition begin)
+      : file_(file), channel_(channel), size_(size), begin_(begin) {}
+
+  /// The next `length` bytes behind the first `offset`; none when the file has no more.
+  [[nodiscard]] Result<base::Bytes> at(std::size_t offset, std::uint64_t length) {
+    while (!at_end_ && bytes_.size() - offset < length) SILT_TRY(read_on());
+    const base::Bytes rest = base::Bytes(bytes_).subspan(offset);
+    return length <= rest.size() ? rest.first(static_cast<std::size_t>(length)) : base::Bytes();
+  }
+  /// The first `length` bytes; the last call.
+  [[nodiscard]] std::vector<std::byte> take(std::size_t length) {
+    bytes_.resize(length);
+    return std::move(bytes_);
+  }
+
+ private:
+  Result<void> read_on() {
+    const std::size_t before = bytes_.size();
+    const std::uint64_t place = (begin_ + before).value() % size_;
+    const auto length = static_cast<std::size_t>(
+        std::min<std::uint64_t>({kReadAheadBytes, size_ - before, size_ - place}));
+    bytes_.resize(before + length);
+    const auto space = base::MutableBytes(bytes_).subspan(before);
+    const std::size_t got = SILT_TRY(channel_.read_to_end(file_, place, space));
+    bytes_.resize(before + got);
+    at_end_ = got != length || bytes_.size() == size_;
+    return {};
+  }
+
+  io::File& file_;
+  io::Channel& channel_;
+  const std::uint64_t size_;
+  const base::RingPosition begin_;
+  std::vector<std::byte> bytes_;
+  bool at_end_ = false;
+};
+
+/// The record at `offset`, or nothing where the bytes are not one that belongs there.
+Result<std::optional<Record>> record_at(RingFile& ring, std::size_t offset, RingPlace place) {
+  const base::Bytes header = SILT_TRY(ring.at(offset, kRecordHeaderBytes));
+  if (header.empty()) return std::nullopt;
+  const auto decoded = decode_record_header(header.first<kRecordHeaderBytes>());
+  if (!decoded) return std::nullopt;
+  const base::Bytes bytes = SILT_TRY(ring.at(offset, kRecordHeaderBytes + decoded->length));
+  const auto record = decode_record(bytes, place);
+  if (!record) return std::nullopt;
+  return *record;
+}
+
+Result<void> check(const Record& record, std::size_t length, base::Sequence next) noexcept {
+  if (length > kMaxRawBytes) {
+    return base::fail(ErrorCode::corruption, "a record is too large for the log ring")
+        .mismatch(kMaxRawBytes, length);
+  }
+  if (record.first < next) {
+    return base::fail(ErrorCode::corruption, "the log ring's sequences run backwards")
+        .mismatch(next.value(), record.first.value());
+  }
+  return check_entries(record);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<TailWriter>> TailWriter::open(io::Storage& storage, io::Directory& dir,
+                                                     std::size_t capacity_bytes) {
+  auto channel = std::make_unique<io::Channel>(SILT_TRY(storage.make_queue(1)));
+  auto file = SILT_TRY(dir.open(kTailName, {.access = io::Access::read_write, .create = true}));
+  if (SILT_TRY(file->info()).size_bytes != capacity_bytes) {
+    SILT_TRY(file->resize(capacity_bytes));
+  }
+  return std::make_unique<TailWriter>(std::move(channel), std::move(file), capacity_bytes);
+}
+
+TailWriter::TailWriter(std::unique_ptr<io::Channel> channel, std::unique_ptr<io::File> file,
+                       std::size_t capacity_bytes) noexcept
+    : channel_(std::move(channel)), file_(std::move(file)), capacity_(capacity_bytes) {}
+
+Result<void> TailWriter::write(const RecordRange& records, base::RingPosition begin) noexcept {
+  const std::uint64_t at = begin.value() % capacity_;
+  SILT_TRY(channel_->write_all(*file_, at, records.first));
+  if (records.second.empty()) return {};
+  return channel_->write_all(*file_, 0, records.second);
+}
+
+TailRecords no_tail(RingPlace place, base::Sequence next) {
+  TailRecords tail;
+  tail.begin = tail.end = place;
+  tail.first = tail.next = next;
+  return tail;
+}
+
+Result<Record> next_record(base::Bytes& rest, RingPlace& place) noexcept {
+  const std::uint64_t size =
+      rest.size() < kRecordHeaderBytes ? 0 : record_size(rest.first<kRecordHeaderBytes>());
+  if (size > rest.size()) return base::fail(ErrorCode::corruption, "a record is cut off");
+  const auto record = decode_record(rest.first(static_cast<std::size_t>(size)), place);
+  if (!record) return record;
+  place.position += size;
+  rest = rest.subspan(static_cast<std::size_t>(size));
+  return record;
+}
+
+Result<TailRecords> read_tail(io::Directory& dir, io::Channel& channel, RingPlace place,
+                              base::Sequence next) {
+  TailRecords tail = no_tail(place, next);
+  // Through the page cache, which may have what the disk has not: that is what it is for.
+  const auto file = dir.open(kTailName, {});
+  if (!file && io::is_not_found(file.error())) return tail;
+  if (!file) return std::unexpected(file.error());
+  const std::uint64_t size = SILT_TRY((*file)->info()).size_bytes;
+  if (size > kMaxTailBytes) {
+    return base::fail(ErrorCode::corruption, "the file of the log ring is too large to be one")
+        .path((*file)->path())
+        .mismatch(kMaxTailBytes, size);
+  }
+  if (size == 0) return tail;  // its size was never made durable
+  RingFile ring(**file, channel, size, place.position);
+  std::size_t end = 0;
+  while (const auto record = SILT_TRY(record_at(ring, end, tail.end))) {
+    // It is as it was written: what is wrong with it now, no crash has done.
+    const std::size_t length = kRecordHeaderBytes + record->entries.size();
+    if (auto checked = check(*record, length, tail.next); !checked) {
+      return std::unexpected(
+          at_place(checked.error(), (*file)->path(), tail.end.position.value() % size));
+    }
+    end += length;
+    tail.end.position += length;
+    tail.next = record->last() + 1;
+    tail.records += 1;
+    tail.operations += record->count;
+  }
+  tail.bytes = ring.take(end);
+  return tail;
+}
+
+}  // namespace siltstone::wal
