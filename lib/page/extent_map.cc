@@ -1,9 +1,11 @@
-// The map of extents: see extent_map.h.
+// The map of extents, but for the growth of the file: see extent_map.h and extent_map_space.cc.
 #include "page/extent_map.h"
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
-#include <tuple>
+#include <new>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/error.h"
@@ -12,21 +14,8 @@
 namespace siltstone::page {
 namespace {
 
-using std::chrono::seconds;
-
-constexpr std::uint32_t pages_of_mib(std::uint32_t mib) noexcept {
-  return mib * ((std::uint32_t{1} << 20) / kPageBytes);
-}
-
-/// The file grows by an eighth: few calls for a large one, little waste for a small one.
-constexpr std::uint32_t kMinGrowthPages = pages_of_mib(1);
-constexpr std::uint32_t kMaxGrowthPages = pages_of_mib(256);
-constexpr std::uint32_t kReserveStepPages = pages_of_mib(1);
-/// Punching costs a journal transaction and the blocks' place on the disk: not for less, or sooner.
-constexpr std::uint32_t kMinPunchPages = pages_of_mib(1);
-constexpr io::Duration kPunchAge = seconds(60);
 /// A run that is still growing is not at rest: parts freed this close together count as one.
-constexpr io::Duration kSameAge = seconds(10);
+constexpr io::Duration kSameAge = std::chrono::seconds(10);
 
 bool same_age(io::Time a, io::Time b) noexcept {
   const io::Duration apart = a > b ? a - b : b - a;
@@ -40,10 +29,6 @@ std::unexpected<Error> corrupt(std::string_view what, const Extent& extent) {
 
 Extent extent_at(std::uint32_t first, std::uint32_t pages) noexcept {
   return {base::PageNumber(first), pages};
-}
-
-std::uint32_t growth_ahead(std::uint32_t file_pages) noexcept {
-  return whole_units(std::clamp(file_pages / 8, kMinGrowthPages, kMaxGrowthPages));
 }
 
 }  // namespace
@@ -60,14 +45,15 @@ Result<ExtentMap> ExtentMap::derive(std::span<const Extent> live, std::uint64_t 
     }
     map.usage_.live += extent.pages;
   }
+  Room room = room_for(map.live_.size() + 1);
   std::uint32_t behind = kHeaderPages;
   for (const auto& [first, count] : map.live_) {
     if (first < behind) return corrupt("extents overlap", extent_at(first, count));
-    if (first > behind) map.insert_free(behind, {first - behind, backing, now});
+    if (first > behind) map.insert_free(behind, {first - behind, backing, now}, room);
     behind = first + count;
   }
   if (map.usage_.file > behind) {
-    map.insert_free(behind, {map.usage_.file - behind, backing, now});
+    map.insert_free(behind, {map.usage_.file - behind, backing, now}, room);
   }
   return map;
 }
@@ -89,20 +75,29 @@ std::optional<Extent> ExtentMap::allocate(std::uint32_t pages, Claim claim) {
     }
     length += run.pages;
     if (length < wanted) continue;
-    const Extent extent = extent_at(start, wanted);
-    remove_free(start, wanted);
-    live_.emplace(start, wanted);
+    const auto owned = live_.emplace(start, wanted).first;
+    try {
+      remove_free(start, wanted);
+    } catch (const std::bad_alloc&) {
+      live_.erase(owned);
+      throw;
+    }
     usage_.live += wanted;
-    return extent;
+    return extent_at(start, wanted);
   }
   return std::nullopt;
 }
 
 void ExtentMap::release(Extent extent, io::Time now) {
+  Room room = room_for(1);
+  release(extent, now, room);
+}
+
+void ExtentMap::release(Extent extent, io::Time now, Room& room) noexcept {
   SILT_ASSERT(is_live(extent));
   live_.erase(extent.first.value());
   usage_.live -= extent.pages;
-  insert_free(extent.first.value(), {extent.pages, Backing::backed, now});
+  insert_free(extent.first.value(), {extent.pages, Backing::backed, now}, room);
 }
 
 Extent ExtentMap::trim(Extent extent, std::uint32_t pages, io::Time now) {
@@ -112,14 +107,29 @@ Extent ExtentMap::trim(Extent extent, std::uint32_t pages, io::Time now) {
   const std::uint32_t kept = whole_units(pages);
   const std::uint32_t freed = extent.pages - kept;
   if (freed == 0) return extent;
-  live_[extent.first.value()] = kept;
+  Room room = room_for(1);
+  live_.find(extent.first.value())->second = kept;
   usage_.live -= freed;
-  insert_free(extent.first.value() + kept, {freed, Backing::backed, now});
+  insert_free(extent.first.value() + kept, {freed, Backing::backed, now}, room);
   return {extent.first, kept};
 }
 
-void ExtentMap::retire(Extent extent, base::Generation freed_by) {
+// Each pending extent may become a free run, and one more may be released.
+ExtentMap::Room ExtentMap::make_room(std::size_t retirements) {
+  const std::size_t pending = pending_.size() + retirements;
+  pending_.reserve(pending);
+  return room_for(pending + 1);
+}
+
+ExtentMap::Room ExtentMap::room_for(std::size_t runs) {
+  Room room;
+  for (std::uint32_t i = 0; i < runs; ++i) room.runs_.emplace_hint(room.runs_.end(), i, Run{});
+  return room;
+}
+
+void ExtentMap::retire(Extent extent, base::Generation freed_by) noexcept {
   SILT_ASSERT(is_live(extent));
+  SILT_ASSERT(pending_.size() < pending_.capacity());
   live_.erase(extent.first.value());
   usage_.live -= extent.pages;
   usage_.pending += extent.pages;
@@ -130,6 +140,7 @@ Result<void> ExtentMap::hold(Extent extent, base::Generation freed_by) {
   if (!is_plausible(extent, usage_.file) || !is_free(extent)) {
     return corrupt("an extent of the older generation is in use", extent);
   }
+  pending_.reserve(pending_.size() + 1);
   remove_free(extent.first.value(), extent.pages);
   usage_.pending += extent.pages;
   pending_.push_back({extent, freed_by});
@@ -137,10 +148,16 @@ Result<void> ExtentMap::hold(Extent extent, base::Generation freed_by) {
 }
 
 void ExtentMap::reclaim(base::Generation durable, base::Generation oldest_needed, io::Time now) {
+  Room room = make_room(0);
+  reclaim(durable, oldest_needed, now, room);
+}
+
+void ExtentMap::reclaim(base::Generation durable, base::Generation oldest_needed, io::Time now,
+                        Room& room) noexcept {
   std::erase_if(pending_, [&](const Pending& pending) {
     if (pending.freed_by >= durable || pending.freed_by > oldest_needed) return false;
     usage_.pending -= pending.extent.pages;
-    insert_free(pending.extent.first.value(), {pending.extent.pages, Backing::backed, now});
+    insert_free(pending.extent.first.value(), {pending.extent.pages, Backing::backed, now}, room);
     return true;
   });
 }
@@ -156,116 +173,6 @@ std::optional<Extent> ExtentMap::find_live(base::PageNumber page) const noexcept
   const auto& [first, pages] = *std::prev(next);
   const Extent extent = extent_at(first, pages);
   return extent.contains(page) ? std::optional(extent) : std::nullopt;
-}
-
-std::optional<Growth> ExtentMap::plan_growth(std::uint32_t pages, Claim claim,
-                                             bool generous) const {
-  const std::uint32_t wanted = whole_units(pages);
-  const std::uint64_t needed = wanted + std::uint64_t{claim == Claim::ordinary ? reserve_ : 0};
-  // First a place inside the file that is long enough, whatever its backing, if backing it is
-  // enough. Runs lie end to end, so neighbours are one place.
-  std::uint32_t start = kHeaderPages;
-  std::uint32_t length = 0;
-  std::uint32_t unbacked = 0;  // within the first `wanted` pages of the place
-  for (const auto& [first, run] : runs_) {
-    if (start + length != first) std::tie(start, length, unbacked) = std::tuple(first, 0U, 0U);
-    const std::uint32_t in_reach = std::min(run.pages, wanted - std::min(wanted, length));
-    if (run.backing != Backing::backed) unbacked += in_reach;
-    length += run.pages;
-    const bool suffices = usage_.backed + std::uint64_t{unbacked} >= needed;
-    if (length >= wanted && unbacked > 0 && suffices)
-      return Growth{base::PageNumber(start), wanted};
-  }
-  // Else the end of the file, together with what is free there, if that alone is too short.
-  const bool ends_free = start + length == usage_.file;
-  const std::uint32_t at_end = ends_free && length < wanted ? length : 0;
-  const std::uint64_t has = usage_.backed + std::uint64_t{at_end > 0 ? unbacked : 0};
-  const std::uint64_t for_total = needed > has ? needed - has : 0;
-  const std::uint64_t for_place = ends_free && length >= wanted ? 0 : wanted - at_end;
-  const std::uint64_t more = std::max(for_place, for_total);
-  const std::uint32_t room = kMaxFilePages - usage_.file;
-  if (more > room) return std::nullopt;
-  const std::uint64_t ahead = generous ? growth_ahead(usage_.file) : 0;
-  const std::uint64_t grown = std::min<std::uint64_t>(std::max(more, ahead), room);
-  return Growth{base::PageNumber(usage_.file - at_end), static_cast<std::uint32_t>(at_end + grown),
-                true};
-}
-
-void ExtentMap::add(const Growth& growth, io::Time now) {
-  const std::uint32_t first = growth.first.value();
-  const std::uint32_t end = first + growth.pages;
-  SILT_ASSERT(end <= usage_.file || growth.extends_file);
-  const std::uint32_t inside = std::min(end, usage_.file) - first;
-  if (inside > 0) remove_free(first, inside);
-  usage_.file = std::max(usage_.file, end);
-  insert_free(first, {growth.pages, Backing::backed, now});
-}
-
-std::optional<Growth> ExtentMap::plan_reserve() const {
-  if (usage_.backed >= reserve_) return std::nullopt;
-  const std::uint32_t missing = std::min(whole_units(reserve_ - usage_.backed), kReserveStepPages);
-  for (const auto& [first, run] : runs_) {
-    if (run.backing == Backing::backed) continue;
-    return Growth{base::PageNumber(first), std::min(run.pages, missing)};
-  }
-  if (missing > kMaxFilePages - usage_.file) return std::nullopt;
-  return Growth{base::PageNumber(usage_.file), missing, true};
-}
-
-// Backed or perhaps backed pages beyond what the next writes will want.
-std::uint32_t ExtentMap::surplus() const noexcept {
-  std::uint32_t unknown = 0;
-  for (const auto& [first, run] : runs_) {
-    if (run.backing == Backing::unknown) unknown += run.pages;
-  }
-  const std::uint32_t kept = std::max(usage_.live / 4, reserve_);
-  const std::uint32_t have = usage_.backed + unknown;
-  return have > kept ? (have - kept) / kUnitPages * kUnitPages : 0;
-}
-
-std::vector<Extent> ExtentMap::plan_punch(io::Time now) const {
-  std::vector<Extent> plan;
-  std::uint32_t left = surplus();
-  for (auto run = runs_.rbegin(); run != runs_.rend() && left >= kMinPunchPages; ++run) {
-    const auto& [first, free] = *run;
-    const bool rests = free.backing != Backing::punched && now - free.since > kPunchAge;
-    if (!rests || free.pages < kMinPunchPages) continue;
-    const std::uint32_t pages = std::min(free.pages, left);
-    plan.push_back(extent_at(first + free.pages - pages, pages));
-    left -= pages;
-  }
-  return plan;
-}
-
-void ExtentMap::punched(Extent extent, io::Time now) {
-  SILT_ASSERT(is_free(extent));
-  remove_free(extent.first.value(), extent.pages);
-  insert_free(extent.first.value(), {extent.pages, Backing::punched, now});
-}
-
-std::optional<std::uint32_t> ExtentMap::plan_cut(io::Time now) const {
-  std::uint32_t end = usage_.file;
-  std::uint32_t left = surplus();
-  for (auto run = runs_.rbegin(); run != runs_.rend(); ++run) {
-    const auto& [first, free] = *run;
-    if (first + free.pages != end || now - free.since <= kPunchAge) break;
-    // Pages without blocks cost nothing to cut and give nothing back.
-    const bool costs = free.backing != Backing::punched;
-    const std::uint32_t pages = costs ? std::min(free.pages, left) : free.pages;
-    end -= pages;
-    if (costs) left -= pages;
-    if (pages < free.pages) break;
-  }
-  if (usage_.file - end < kMinPunchPages) return std::nullopt;
-  return end;
-}
-
-void ExtentMap::cut(std::uint32_t file_pages) {
-  SILT_ASSERT(file_pages >= used_end());
-  SILT_ASSERT(file_pages % kUnitPages == 0);
-  if (file_pages == usage_.file) return;
-  remove_free(file_pages, usage_.file - file_pages);
-  usage_.file = file_pages;
 }
 
 std::uint32_t ExtentMap::used_end() const noexcept {
@@ -327,7 +234,7 @@ bool ExtentMap::is_free(const Extent& extent) const noexcept {
   return at >= end;
 }
 
-void ExtentMap::insert_free(std::uint32_t first, Run run) {
+void ExtentMap::insert_free(std::uint32_t first, Run run, Room& room) noexcept {
   count_of(run.backing) += run.pages;
   const auto joins = [&run](const Run& neighbour) {
     return neighbour.backing == run.backing && same_age(neighbour.since, run.since);
@@ -346,25 +253,31 @@ void ExtentMap::insert_free(std::uint32_t first, Run run) {
       return;
     }
   }
-  runs_.emplace_hint(next, first, run);
+  SILT_ASSERT(!room.runs_.empty());
+  auto node = room.runs_.extract(room.runs_.begin());
+  node.key() = first;
+  node.mapped() = run;
+  runs_.insert(next, std::move(node));
 }
 
+// A run that begins before the cut is split, which alone needs memory and comes first.
 void ExtentMap::remove_free(std::uint32_t first, std::uint32_t pages) {
   SILT_ASSERT(is_free(extent_at(first, pages)));
   const std::uint32_t end = first + pages;
   auto run = std::prev(runs_.upper_bound(first));
+  if (run->first < first) {
+    const Run tail{run->first + run->second.pages - first, run->second.backing, run->second.since};
+    const auto next = runs_.emplace_hint(std::next(run), first, tail);
+    run->second.pages -= tail.pages;
+    run = next;
+  }
   while (run != runs_.end() && run->first < end) {
-    const std::uint32_t run_first = run->first;
-    const std::uint32_t run_end = run_first + run->second.pages;
-    const Run whole = run->second;
-    run = runs_.erase(run);
-    const std::uint32_t cut_from = std::max(run_first, first);
-    const std::uint32_t cut_to = std::min(run_end, end);
-    count_of(whole.backing) -= cut_to - cut_from;
-    if (run_first < cut_from) {
-      runs_.emplace(run_first, Run{cut_from - run_first, whole.backing, whole.since});
-    }
-    if (cut_to < run_end) runs_.emplace(cut_to, Run{run_end - cut_to, whole.backing, whole.since});
+    const std::uint32_t cut = std::min(run->second.pages, end - run->first);
+    count_of(run->second.backing) -= cut;
+    auto node = runs_.extract(run++);
+    node.key() += cut;
+    node.mapped().pages -= cut;
+    if (node.mapped().pages > 0) runs_.insert(run, std::move(node));
   }
 }
 

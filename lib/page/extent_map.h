@@ -9,6 +9,9 @@
 // 3. A free run is backed, or not. Backed runs have blocks on the disk and may be given out. Others
 //    were punched, or nobody knows: they must be allocated in the file system before.
 //
+// What throws std::bad_alloc has changed nothing. What ends a commit does not throw: it is given
+// its memory in advance, as Room.
+//
 // Allocation takes the first fit by address: it keeps the front of the file dense and its end free
 // to be cut off. See docs/decisions/0006-extents-by-first-fit.md.
 //
@@ -61,7 +64,20 @@ struct Usage {
 };
 
 class ExtentMap {
+  struct Run {
+    std::uint32_t pages = 0;
+    Backing backing = Backing::backed;
+    io::Time since{};  // when its youngest part became free
+  };
+  using Runs = std::map<std::uint32_t, Run>;
+
  public:
+  /// Memory taken in advance.
+  class Room {
+    friend class ExtentMap;
+    Runs runs_;
+  };
+
   /// A map for a file of `file_pages` (rounded down to units) in which `live` is in use and all
   /// else is free with this backing. `corruption` when extents are implausible, overlap or lie
   /// outside.
@@ -78,16 +94,21 @@ class ExtentMap {
   [[nodiscard]] std::optional<Extent> allocate(std::uint32_t pages, Claim claim);
   /// Frees a live extent at once: nothing durable may refer to it.
   void release(Extent extent, io::Time now);
+  void release(Extent extent, io::Time now, Room& room) noexcept;
   /// Frees the end of a live extent; keeps at least `pages`, and returns what is left.
   [[nodiscard]] Extent trim(Extent extent, std::uint32_t pages, io::Time now);
-  /// A live extent, or one that derive() found free, is no longer used since generation `freed_by`.
-  void retire(Extent extent, base::Generation freed_by);
+  /// Room for so many retire(), each used once, and the reclaim() after them; or for a release().
+  [[nodiscard]] Room make_room(std::size_t retirements);
+  /// A live extent is no longer used since generation `freed_by`. REQUIRES: room was made for it.
+  void retire(Extent extent, base::Generation freed_by) noexcept;
   /// Marks a free extent pending, as retire() does a live one: what an older generation holds at
   /// open. `corruption` when it is not free.
   [[nodiscard]] Result<void> hold(Extent extent, base::Generation freed_by);
   /// Frees pending extents that nobody needs: freed by a generation older than the newest durable
   /// one, and not newer than the oldest that a version or lease still uses.
   void reclaim(base::Generation durable, base::Generation oldest_needed, io::Time now);
+  void reclaim(base::Generation durable, base::Generation oldest_needed, io::Time now,
+               Room& room) noexcept;
 
   [[nodiscard]] bool is_live(const Extent& extent) const noexcept;
   /// The live extent that holds this page.
@@ -133,18 +154,13 @@ class ExtentMap {
   [[nodiscard]] bool is_consistent() const;
 
  private:
-  struct Run {
-    std::uint32_t pages = 0;
-    Backing backing = Backing::backed;
-    io::Time since{};  // when its youngest part became free
-  };
   struct Pending {
     Extent extent;
     base::Generation freed_by;
   };
-  using Runs = std::map<std::uint32_t, Run>;
 
-  void insert_free(std::uint32_t first, Run run);
+  [[nodiscard]] static Room room_for(std::size_t runs);
+  void insert_free(std::uint32_t first, Run run, Room& room) noexcept;
   /// Cuts [first, first + pages) out of the free runs that cover it.
   void remove_free(std::uint32_t first, std::uint32_t pages);
   [[nodiscard]] bool is_free(const Extent& extent) const noexcept;

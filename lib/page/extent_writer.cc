@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstring>
 #include <iterator>
+#include <new>
 #include <utility>
 
 #include "base/assert.h"
@@ -111,7 +112,12 @@ Result<bool> ExtentWriter::write_page(PageNumber number, base::Bytes page) {
     found->second.call = calls_;
   } else {
     frame = SILT_TRY(take_frame());
-    dirty_.insert_or_assign(dirty_.end(), number, Page{frame, calls_, *last_extent_});
+    try {
+      dirty_.insert_or_assign(dirty_.end(), number, Page{frame, calls_, *last_extent_});
+    } catch (const std::bad_alloc&) {
+      frames_.give_back(frame);
+      throw;
+    }
   }
   std::memcpy(frames_.bytes(frame).data(), page.data(), kPageBytes);
   return replaces;
@@ -179,9 +185,7 @@ void ExtentWriter::send(Urgency urgency) {
     auto flight = std::make_unique<Flight>();
     const auto end = cut_run(page, *flight);
     if (paced && !options_.pacer->spend(flight->pages.size() * kPageBytes, file_.now())) return;
-    flying_.insert(page, end);
-    page = dirty_.erase(page, end);
-    launch(std::move(flight));
+    page = launch(std::move(flight), page, end);
   }
   calls_sent_ = calls_;
   if (dirty_.empty()) sending_ = false;
@@ -202,14 +206,20 @@ ExtentWriter::Pages::iterator ExtentWriter::cut_run(Pages::iterator first, Fligh
   return page;
 }
 
-void ExtentWriter::launch(std::unique_ptr<Flight> flight) {
+// Starts the operation that carries these pages. All that may lack memory comes first.
+ExtentWriter::Pages::iterator ExtentWriter::launch(std::unique_ptr<Flight> flight,
+                                                   Pages::iterator page, Pages::iterator end) {
+  const std::size_t calls = flight->calls();
+  if (flights_.size() == flights_.capacity()) flights_.reserve(2 * flights_.size() + 8);
   const Extent extent = file_.ledger().write_started(flight->first, flight->count());
   SILT_ASSERT(extent.first == flight->extent().first);
-  file_.meter().add_coalesced(flight->calls() - 1);
+  while (page != end) flying_.insert(dirty_.extract(page++));
+  file_.meter().add_coalesced(calls - 1);
   flight->started = file_.meter().started();
   Flight& started = *flight;
   flights_.push_back(std::move(flight));
   channel_.write(started.transfer, file_.file(), byte_offset(started.first), started.buffers);
+  return page;
 }
 
 void ExtentWriter::land_ended() {
@@ -232,8 +242,8 @@ void ExtentWriter::land(Flight& flight) {
   if (!outcome) error_ = outcome.error();
   for (std::uint32_t i = 0; i < flight.count(); ++i) {
     const PageNumber number = flight.first + i;
-    flying_.erase(number);
-    const bool keep = !outcome && dirty_.try_emplace(number, flight.pages[i]).second;
+    auto page = flying_.extract(number);
+    const bool keep = !outcome && dirty_.insert(std::move(page)).inserted;
     if (!keep) frames_.give_back(flight.pages[i].frame);
   }
   if (!outcome) oldest_ = std::min(oldest_, flight.started);

@@ -7,6 +7,7 @@
 // 2. A page is in the buffer from write() until its bytes have been taken by the operating system,
 //    and can be read from it. A failed operation puts its pages back.
 // 3. Every operation lies in one extent, and the Ledger hears of its start and its end.
+// 4. What throws std::bad_alloc has lost no page that was buffered.
 //
 // Pages leave when enough bytes or calls are buffered, when the oldest has waited for the
 // coalescing window, or by flush(). Only flush() followed by a sync (a Commit) makes them durable.
@@ -109,7 +110,7 @@ class ExtentWriter {
   enum class Urgency : std::uint8_t { paced, urgent };
   void send(Urgency urgency);
   [[nodiscard]] Pages::iterator cut_run(Pages::iterator first, Flight& flight) const;
-  void launch(std::unique_ptr<Flight> flight);
+  Pages::iterator launch(std::unique_ptr<Flight> flight, Pages::iterator page, Pages::iterator end);
   void land_ended();
   void land(Flight& flight);
   void wait_for_flights();

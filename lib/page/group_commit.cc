@@ -2,10 +2,12 @@
 #include "page/group_commit.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/try.h"
 
 namespace siltstone::page {
 namespace {
@@ -71,20 +73,28 @@ void GroupCommit::drop_tainted() {
   });
 }
 
-// The group's edits as one, and the payload after them.
+// Leaves a commit under way, or the group told why there is none.
 void GroupCommit::begin(io::Channel& channel) {
   drop_tainted();
   if (group_.empty()) return finish(base::Generation(), true);
+  try {
+    auto begun = begin_group(channel);
+    if (!begun) return finish(std::unexpected(begun.error()), true);
+    commit_ = *std::move(begun);
+  } catch (const std::bad_alloc&) {
+    finish(std::unexpected(Error(ErrorCode::out_of_memory, "memory to begin a commit")), true);
+  }
+}
+
+// The group's edits as one, and the payload after them.
+Result<std::unique_ptr<Commit>> GroupCommit::begin_group(io::Channel& channel) {
   Edit edit;
   for (const Ticket* ticket : group_) {
     append(edit.added, ticket->edit().added);
     append(edit.freed, ticket->edit().freed);
   }
-  const auto payload = source_.serialise(group_);
-  if (!payload) return finish(std::unexpected(payload.error()), true);
-  auto begun = Commit::begin(file_, channel, std::move(edit), *payload);
-  if (!begun) return finish(std::unexpected(begun.error()), true);
-  commit_ = *std::move(begun);
+  const auto payload = SILT_TRY(source_.serialise(group_));
+  return Commit::begin(file_, channel, std::move(edit), payload);
 }
 
 // The ticket may be gone as soon as it is done.

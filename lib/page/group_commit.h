@@ -84,6 +84,7 @@ class GroupCommit {
   [[nodiscard]] bool take_lead(io::Channel& channel);
   void drop_tainted();
   void begin(io::Channel& channel);
+  [[nodiscard]] Result<std::unique_ptr<Commit>> begin_group(io::Channel& channel);
   static void settle(Ticket& ticket, const Result<base::Generation>& outcome, bool known);
   void finish(const Result<base::Generation>& outcome, bool known);
 

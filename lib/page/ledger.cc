@@ -56,8 +56,8 @@ void Ledger::release(Extent extent, io::Time now) {
     suspect->second.second = true;
     return;
   }
-  epochs_.forget(extent);
   map_.release(extent, now);
+  epochs_.forget(extent);
 }
 
 Extent Ledger::trim(Extent extent, std::uint32_t pages, io::Time now) {
@@ -174,6 +174,9 @@ Result<Draft> Ledger::begin_commit(Edit edit) {
   std::vector<Extent> kept;
   std::ranges::set_difference(committed_, edit.freed, std::back_inserter(kept));
   std::ranges::merge(kept, edit.added, std::back_inserter(draft.extents));
+  for (const Extent& extent : edit.added) draft.suspects.try_emplace(extent.first, extent, false);
+  draft.suspects.try_emplace(base::PageNumber(0), Extent{}, true);
+  draft.room = map_.make_room(edit.freed.size() + suspects_.size() + 1);
   draft.edit = std::move(edit);
   draft.generation = last_given_ = last_given_.next();
   draft.slot = other(durable_slot_);
@@ -182,20 +185,21 @@ Result<Draft> Ledger::begin_commit(Edit edit) {
 }
 
 Result<void> Ledger::check_written(const Draft& draft) const {
-  std::vector<Extent> extents = draft.edit.added;
-  extents.push_back(draft.catalog);
   const base::MutexLock lock(mutex_);
-  for (const Extent& extent : extents) {
-    if (epochs_.is_tainted(extent)) {
-      return refuse(ErrorCode::io, "an extent must be written again elsewhere", extent);
-    }
-    SILT_CHECK(epochs_.is_durable(extent));
+  for (const Extent& extent : draft.edit.added) SILT_TRY(check_durable(extent));
+  return check_durable(draft.catalog);
+}
+
+Result<void> Ledger::check_durable(const Extent& extent) const {
+  if (epochs_.is_tainted(extent)) {
+    return refuse(ErrorCode::io, "an extent must be written again elsewhere", extent);
   }
+  SILT_CHECK(epochs_.is_durable(extent));
   return {};
 }
 
-void Ledger::end_commit(const Draft& draft, const Superblock& superblock, CommitOutcome outcome,
-                        io::Time now) {
+void Ledger::end_commit(Draft& draft, const Superblock& superblock, CommitOutcome outcome,
+                        io::Time now) noexcept {
   const base::MutexLock lock(mutex_);
   SILT_ASSERT(committing_);
   committing_ = false;
@@ -204,18 +208,19 @@ void Ledger::end_commit(const Draft& draft, const Superblock& superblock, Commit
     case CommitOutcome::abandoned:
       if (draft.catalog.pages == 0) break;
       epochs_.forget(draft.catalog);
-      map_.release(draft.catalog, now);
+      map_.release(draft.catalog, now, draft.room);
       break;
     case CommitOutcome::unknown:
-      for (const Extent& extent : draft.edit.added) {
-        suspects_.try_emplace(extent.first, extent, false);
-      }
-      suspects_.try_emplace(draft.catalog.first, draft.catalog, true);
+      auto catalog = draft.suspects.extract(base::PageNumber(0));
+      catalog.key() = draft.catalog.first;
+      catalog.mapped().first = draft.catalog;
+      suspects_.insert(std::move(catalog));
+      suspects_.merge(draft.suspects);
       break;
   }
 }
 
-void Ledger::make_durable(const Draft& draft, const Superblock& superblock, io::Time now) {
+void Ledger::make_durable(Draft& draft, const Superblock& superblock, io::Time now) noexcept {
   map_.retire(durable_.catalog_extent(), draft.generation);
   for (const Extent& extent : draft.edit.freed) map_.retire(extent, draft.generation);
   // The slot of the generations in doubt is overwritten: what they had and nobody wants is free
@@ -227,16 +232,16 @@ void Ledger::make_durable(const Draft& draft, const Superblock& superblock, io::
     map_.retire(extent, draft.generation);
   }
   suspects_.clear();
-  committed_ = draft.extents;
+  committed_ = std::move(draft.extents);
   durable_ = superblock;
   durable_slot_ = draft.slot;
-  map_.reclaim(draft.generation, oldest_needed_, now);
+  map_.reclaim(draft.generation, oldest_needed_, now, draft.room);
 }
 
 void Ledger::set_oldest_needed(base::Generation generation, io::Time now) {
   const base::MutexLock lock(mutex_);
+  map_.reclaim(durable_.generation, generation, now);
   oldest_needed_ = generation;
-  map_.reclaim(durable_.generation, oldest_needed_, now);
 }
 
 Superblock Ledger::durable() const {

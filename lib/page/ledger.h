@@ -7,6 +7,7 @@
 // 1. No page that one of these reaches is given out.
 // 2. An extent is written only while no durable generation has it: nothing is updated in place.
 // 3. At most one commit and one sync are under way.
+// 4. What throws std::bad_alloc has changed nothing, and the end of a commit does not throw.
 //
 // Thread-safe.
 #pragma once
@@ -36,13 +37,19 @@ struct Edit {
   std::vector<Extent> freed{};
 };
 
-/// A generation being written.
+/// Extents that a generation of unknown outcome has and the durable one has not, by first page.
+/// True: given back since.
+using Suspects = std::map<base::PageNumber, std::pair<Extent, bool>>;
+
+/// A generation being written, and the memory for its end.
 struct Draft {
   base::Generation generation;
   Slot slot = Slot::a;  ///< Where its superblock goes.
   Edit edit;
   std::vector<Extent> extents;  ///< All that it uses but its catalog, ascending.
   Extent catalog;               ///< Set when it has been allocated.
+  Suspects suspects;            ///< What it adds; and one for the catalog, at page 0.
+  ExtentMap::Room room;
 };
 
 enum class CommitOutcome : std::uint8_t {
@@ -92,8 +99,9 @@ class Ledger {
   /// After the sync that must cover the draft's extents: `io` for one that is tainted, broken
   /// invariant for one that is still being written.
   [[nodiscard]] Result<void> check_written(const Draft& draft) const;
-  void end_commit(const Draft& draft, const Superblock& superblock, CommitOutcome outcome,
-                  io::Time now);
+  /// Never fails. Takes what it needs out of the draft.
+  void end_commit(Draft& draft, const Superblock& superblock, CommitOutcome outcome,
+                  io::Time now) noexcept;
   /// The oldest generation that a version or lease still uses; kMaxGeneration when none does. What
   /// was freed since stays as it is.
   void set_oldest_needed(base::Generation generation, io::Time now);
@@ -110,7 +118,8 @@ class Ledger {
  private:
   [[nodiscard]] bool is_committed(const Extent& extent) const SILT_REQUIRES(mutex_);
   [[nodiscard]] Result<void> check_edit(const Edit& edit) const SILT_REQUIRES(mutex_);
-  void make_durable(const Draft& draft, const Superblock& superblock, io::Time now)
+  [[nodiscard]] Result<void> check_durable(const Extent& extent) const SILT_REQUIRES(mutex_);
+  void make_durable(Draft& draft, const Superblock& superblock, io::Time now) noexcept
       SILT_REQUIRES(mutex_);
 
   mutable base::Mutex mutex_;
@@ -122,9 +131,7 @@ class Ledger {
   base::Generation last_given_ SILT_GUARDED_BY(mutex_);
   base::Generation oldest_needed_ SILT_GUARDED_BY(mutex_) = kMaxGeneration;
   bool committing_ SILT_GUARDED_BY(mutex_) = false;
-  // Extents that a generation of unknown outcome has and the durable one has not, by first page.
-  // True: given back since.
-  std::map<base::PageNumber, std::pair<Extent, bool>> suspects_ SILT_GUARDED_BY(mutex_);
+  Suspects suspects_ SILT_GUARDED_BY(mutex_);
 };
 
 }  // namespace siltstone::page

@@ -1,37 +1,15 @@
 // Without memory: each allocation of a call fails in turn, and the call says out_of_memory, with
 // nothing changed, until the first time that none fails.
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
-#include <new>
 #include <string>
 #include <utility>
 
 #include <doctest/doctest.h>
 #include <siltstone/db.h>
 
+#include "support/scarce_memory.h"
 #include "support/temp_dir.h"
-
-namespace {
-
-// Allocations of this thread that still succeed; negative: all do.
-thread_local std::int64_t allocations_left = -1;
-
-bool may_allocate() noexcept {
-  if (allocations_left < 0) return true;
-  return allocations_left-- > 0 || (allocations_left = 0, false);
-}
-
-}  // namespace
-
-// Replaced for the whole executable; elsewhere they never fail without need.
-void* operator new(std::size_t size) {
-  void* memory = may_allocate() ? std::malloc(size != 0 ? size : 1) : nullptr;
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 using namespace siltstone;
 using support::TempDir;
@@ -49,9 +27,10 @@ Db open(const TempDir& tmp) {
 template <typename Call>
 std::int64_t starve(const Call& call) {
   for (std::int64_t allowed = 0;; ++allowed) {
-    allocations_left = allowed;
-    const auto result = call();
-    allocations_left = -1;
+    const auto result = [&] {
+      const support::ScarceMemory scarce(allowed);
+      return call();
+    }();
     if (result) return allowed;
     CAPTURE(allowed);
     REQUIRE(result.error().code() == ErrorCode::out_of_memory);
@@ -67,7 +46,7 @@ TEST_CASE("memory: a write that lacks it changes nothing, and the next one is ta
   const std::string value(5000, 'v');
   const auto failed = starve([&] {
     const auto put = db.put("k", value);
-    allocations_left = -1;
+    support::ScarceMemory::end();
     if (!put) CHECK(**db.get("k") == "old");
     return put;
   });
@@ -98,9 +77,10 @@ TEST_CASE("memory: an open that lacks it leaves the store as it was") {
     // A copy for each try: one that fails late may leave a segment more, and the next needs more.
     std::filesystem::remove_all(tmp / "copy");
     std::filesystem::copy(tmp / "data", tmp / "copy", std::filesystem::copy_options::recursive);
-    allocations_left = ++failed;
-    auto opened = builder.build();
-    allocations_left = -1;
+    auto opened = [&] {
+      const support::ScarceMemory scarce(++failed);
+      return builder.build();
+    }();
     done = opened.has_value();
     if (!done) REQUIRE(opened.error().code() == ErrorCode::out_of_memory);
     Db db = done ? std::move(*opened) : *builder.build();

@@ -79,6 +79,7 @@ TEST_CASE("extent map: neighbours freed at different times are one place") {
 TEST_CASE(
     "extent map: frees of generation g are reused when g + 1 is durable and nobody needs them") {
   ExtentMap map = map_of({at(16, 16)}, 32);
+  static_cast<void>(map.make_room(1));
   map.retire(at(16, 16), Generation(7));
   CHECK(map.usage().pending == 16);
 
@@ -312,6 +313,7 @@ struct Model {
       const Extent extent = take_live(random);
       paint(extent, Owner::live, Owner::pending);
       pending.push_back({extent, generation});
+      static_cast<void>(map.make_room(1));
       return map.retire(extent, generation);
     }
     if (choice < 97) return reclaim(random);
