@@ -56,6 +56,11 @@ class SILT_EXPORT Builder {
   /// Poll the device for completions of direct I/O instead of waiting for its interrupt. Default:
   /// false. Costs a core while waiting; few devices can, others do without. Not with posix.
   Builder& iopoll(bool value) noexcept;
+  /// Memory for entries, in bytes: 1 MiB to 16 GiB. Default: 1 GiB. It is address space at first,
+  /// and becomes memory as it fills. An entry takes its key and value and about 100 bytes besides.
+  /// In this version a store keeps everything in it: writes fail with out_of_memory when it is
+  /// full, and so does build() when the log holds more.
+  Builder& memtable_bytes(std::uint64_t value) noexcept;
 
   /// Opens the store and recovers what is in it. Errors: invalid_argument naming every fault of the
   /// options, or a path that is no directory; busy when another writer has it; corruption with file
@@ -78,6 +83,7 @@ class SILT_EXPORT Builder {
   std::uint32_t ring_depth_ = 128;
   bool sqpoll_ = false;
   bool iopoll_ = false;
+  std::uint64_t memtable_bytes_ = std::uint64_t{1} << 30;
 };
 
 }  // namespace siltstone

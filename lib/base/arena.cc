@@ -34,7 +34,7 @@ std::size_t round_up(std::size_t value, std::size_t to) noexcept {
 
 Result<Arena> Arena::create(std::size_t bytes) noexcept {
   if (bytes == 0 || bytes > kMaxBytes) {
-    return fail(ErrorCode::invalid_argument, "an arena of 0 or of more than 32 GiB");
+    return fail(ErrorCode::invalid_argument, "an arena of 0, or of 32 GiB and more");
   }
   const std::size_t capacity = round_up(bytes, kPageBytes);
   void* base = mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -49,14 +49,16 @@ Arena::Arena(std::byte* base, std::size_t capacity) noexcept : base_(base), capa
 Arena::Arena(Arena&& other) noexcept
     : base_(std::exchange(other.base_, nullptr)),
       capacity_(other.capacity_),
-      used_(other.used_),
-      resident_(other.resident_) {}
+      ends_(other.ends_.load(std::memory_order_relaxed)),
+      faulted_(other.faulted_.load(std::memory_order_relaxed)),
+      touched_back_(other.touched_back_) {}
 
 Arena& Arena::operator=(Arena&& other) noexcept {
   std::swap(base_, other.base_);
   std::swap(capacity_, other.capacity_);
-  std::swap(used_, other.used_);
-  std::swap(resident_, other.resident_);
+  ends_.store(other.ends_.exchange(ends_.load(std::memory_order_relaxed)));
+  faulted_.store(other.faulted_.exchange(faulted_.load(std::memory_order_relaxed)));
+  std::swap(touched_back_, other.touched_back_);
   return *this;
 }
 
@@ -66,36 +68,76 @@ Arena::~Arena() {
   munmap(base_, capacity_);
 }
 
+// Relaxed throughout: whoever tells another thread of an offset does so with release.
 Arena::Offset Arena::allocate(std::size_t bytes, std::size_t alignment) noexcept {
   SILT_ASSERT(std::has_single_bit(alignment));
   SILT_ASSERT(alignment >= kUnitBytes && alignment <= kMaxAlignment);
-  const std::size_t start = round_up(used_, alignment);
-  if (start > capacity_ || bytes > capacity_ - start) return 0;
-  // capacity_ is a multiple of the unit, so rounding up stays within it.
-  used_ = start + round_up(bytes, kUnitBytes);
-  resident_ = std::max(resident_, used_);
-  ASAN_UNPOISON_MEMORY_REGION(base_ + start, bytes);
-  return static_cast<Offset>(start / kUnitBytes);
+  if (bytes > capacity_) return 0;
+  const std::size_t units = round_up(bytes, kUnitBytes) / kUnitBytes;
+  std::uint64_t ends = ends_.load(std::memory_order_relaxed);
+  std::size_t start = 0;
+  do {
+    start = round_up(front_of(ends), alignment / kUnitBytes);
+    if (start + units + back_of(ends) > capacity_ / kUnitBytes) return 0;
+  } while (!ends_.compare_exchange_weak(ends, pack(start + units, back_of(ends)),
+                                        std::memory_order_relaxed));
+  ASAN_UNPOISON_MEMORY_REGION(base_ + start * kUnitBytes, bytes);
+  return static_cast<Offset>(start);
+}
+
+Arena::Offset Arena::allocate_back(std::size_t bytes, std::size_t alignment) noexcept {
+  SILT_ASSERT(std::has_single_bit(alignment));
+  SILT_ASSERT(alignment >= kUnitBytes && alignment <= kMaxAlignment);
+  if (bytes > capacity_) return 0;
+  const std::size_t units = round_up(bytes, alignment) / kUnitBytes;
+  std::uint64_t ends = ends_.load(std::memory_order_relaxed);
+  std::size_t back = 0;
+  do {
+    back = round_up(back_of(ends), alignment / kUnitBytes) + units;
+    if (back + front_of(ends) > capacity_ / kUnitBytes) return 0;
+  } while (
+      !ends_.compare_exchange_weak(ends, pack(front_of(ends), back), std::memory_order_relaxed));
+  const std::size_t start = capacity_ / kUnitBytes - back;
+  ASAN_UNPOISON_MEMORY_REGION(base_ + start * kUnitBytes, bytes);
+  return static_cast<Offset>(start);
+}
+
+bool Arena::give_back(Offset offset, std::size_t bytes) noexcept {
+  const std::size_t units = round_up(bytes, kUnitBytes) / kUnitBytes;
+  std::uint64_t ends = ends_.load(std::memory_order_relaxed);
+  ASAN_POISON_MEMORY_REGION(at(offset), bytes);
+  do {
+    if (front_of(ends) != offset + units) {
+      ASAN_UNPOISON_MEMORY_REGION(at(offset), bytes);
+      return false;
+    }
+  } while (
+      !ends_.compare_exchange_weak(ends, pack(offset, back_of(ends)), std::memory_order_relaxed));
+  return true;
+}
+
+std::size_t Arena::resident() const noexcept {
+  const std::size_t front = std::max(faulted(), used_front());
+  return std::min(capacity_, front + std::max(touched_back_, used_back()));
 }
 
 void Arena::prefault(std::size_t bytes) noexcept {
-  const std::size_t first = round_up(resident_, kPageBytes);
-  const std::size_t wanted = round_up(std::min(bytes, capacity_ - used_) + used_, kPageBytes);
-  const std::size_t end = std::min(wanted, capacity_);
-  if (first >= end) return;
-  if (madvise(base_ + first, end - first, MADV_POPULATE_WRITE) != 0) {
-    if (errno != EINVAL) return;  // no memory now: pages come one by one when they are used
-    ASAN_UNPOISON_MEMORY_REGION(base_ + first, end - first);
-    for (std::size_t page = first; page < end; page += kPageBytes) {
-      *static_cast<volatile std::byte*>(base_ + page) = std::byte{0};  // a kernel before 5.14
-    }
-    ASAN_POISON_MEMORY_REGION(base_ + first, end - first);
-  }
-  resident_ = end;
+  const std::size_t used = used_front();
+  const std::size_t room = capacity_ - used_back() - used;
+  const std::size_t end = std::min(round_up(used + std::min(bytes, room), kPageBytes), capacity_);
+  std::size_t first = faulted();
+  do {
+    if (first >= end) return;
+  } while (!faulted_.compare_exchange_weak(first, end, std::memory_order_relaxed));
+  first = std::max(first, used / kPageBytes * kPageBytes);
+  // Where it fails, for lack of memory or in an old kernel, pages come one by one as they are used.
+  if (first < end) static_cast<void>(madvise(base_ + first, end - first, MADV_POPULATE_WRITE));
 }
 
 void Arena::reset() noexcept {
-  used_ = kUnitBytes;
+  faulted_.store(std::max(faulted(), round_up(used_front(), kPageBytes)));
+  touched_back_ = std::max(touched_back_, used_back());
+  ends_.store(pack(1, 0));
   ASAN_POISON_MEMORY_REGION(base_, capacity_);
 }
 

@@ -6,14 +6,21 @@
 
 #include <siltstone/db.h>
 
+#include "base/arena.h"
 #include "base/compression.h"
 #include "base/error.h"
 #include "db/access.h"
 #include "db/guard.h"
 #include "io/environment.h"
+#include "memtable/memtable.h"
 
 namespace siltstone {
 namespace {
+
+constexpr std::uint64_t kMinMemtableBytes = std::uint64_t{1} << 20;
+constexpr std::uint64_t kMaxMemtableBytes = std::uint64_t{16} << 30;
+static_assert(kMinMemtableBytes >= memtable::Memtable::kMinBytes);
+static_assert(kMaxMemtableBytes <= base::Arena::kMaxBytes);
 
 bool has_snappy() noexcept { return base::codec_available(base::Codec::snappy); }
 
@@ -72,6 +79,9 @@ void check(const db::Settings& settings, Faults& faults) {
   if (settings.io_backend == IoBackend::posix) {
     if (settings.ring.sqpoll) add("sqpoll needs rings, and io_backend is posix");
     if (settings.ring.iopoll) add("iopoll needs rings, and io_backend is posix");
+  }
+  if (settings.memtable_bytes < kMinMemtableBytes || settings.memtable_bytes > kMaxMemtableBytes) {
+    add("memtable_bytes is 1 MiB to 16 GiB");
   }
 }
 
@@ -142,6 +152,11 @@ Builder& Builder::iopoll(bool value) noexcept {
   return *this;
 }
 
+Builder& Builder::memtable_bytes(std::uint64_t value) noexcept {
+  memtable_bytes_ = value;
+  return *this;
+}
+
 Result<Db> Builder::build() const noexcept {
   return db::guarded([&]() -> Result<Db> {
     db::Settings settings{.dir = dir_,
@@ -150,7 +165,8 @@ Result<Db> Builder::build() const noexcept {
                           .compression = compression_.value_or(default_compression()),
                           .recovery = recovery_,
                           .io_backend = io_backend_,
-                          .ring = {ring_depth_, sqpoll_, iopoll_}};
+                          .ring = {ring_depth_, sqpoll_, iopoll_},
+                          .memtable_bytes = memtable_bytes_};
     const bool has_cache = write_back_cache_ || write_buffer_ops_;
     settings.durability =
         durability_.value_or(chosen_durability(preset_, sync_interval_.has_value(), has_cache));

@@ -42,7 +42,7 @@ Result<Commit> Db::put_batch(const Batch& batch, const WriteOptions& options) no
     if (engine_ == nullptr) return std::unexpected(db::closed_error());
     db::CommitPath& commits = *SILT_TRY(engine_->commits());
     if (batch.empty()) return Commit{.seq = engine_->reads()->visible().value()};
-    auto staged = SILT_TRY(db::stage(batch.encoded()));
+    auto staged = SILT_TRY(db::stage(engine_->reads()->memtable(), batch.encoded()));
     return commits.commit(batch.encoded(), std::move(staged), options);
   });
 }

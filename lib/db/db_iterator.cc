@@ -13,6 +13,7 @@ DbIterator::DbIterator(std::shared_ptr<const ReadPath> reads, const IterateOptio
       end_(bounds.to),
       cursor_(reads_->memtable(), reads_->visible()) {
   cursor_.seek(first_);
+  skip_erased();
 }
 
 bool DbIterator::valid() const noexcept {
@@ -21,6 +22,16 @@ bool DbIterator::valid() const noexcept {
 
 void DbIterator::seek(std::string_view key) noexcept {
   cursor_.seek(std::max<std::string_view>(key, first_));
+  skip_erased();
+}
+
+void DbIterator::next() noexcept {
+  cursor_.next();
+  skip_erased();
+}
+
+void DbIterator::skip_erased() noexcept {
+  while (cursor_.valid() && cursor_.kind() == memtable::Kind::erase) cursor_.next();
 }
 
 Result<void> DbIterator::status() const noexcept {

@@ -25,11 +25,12 @@ class DbIterator {
   [[nodiscard]] bool valid() const noexcept;
   [[nodiscard]] std::string_view key() const noexcept { return cursor_.key(); }
   [[nodiscard]] std::string_view value() const noexcept { return cursor_.value(); }
-  void next() noexcept { cursor_.next(); }
+  void next() noexcept;
   void seek(std::string_view key) noexcept;
   [[nodiscard]] Result<void> status() const noexcept;
 
  private:
+  void skip_erased() noexcept;
   [[nodiscard]] bool within_bounds(std::string_view key) const noexcept;
 
   const std::shared_ptr<const ReadPath> reads_;  // keeps alive what the cursor walks

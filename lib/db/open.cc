@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <utility>
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/try.h"
 #include "db/recovery.h"
@@ -87,10 +89,21 @@ io::Storage& log_storage(const Settings& settings, const Parts& parts, io::Stora
   return settings.io_backend == IoBackend::uring ? *parts.rings : plain;
 }
 
-Result<Parts> open_to_read(const Settings& settings, io::Storage& plain, io::Directory& dir) {
+// Nothing of the seed is stored: tags live as long as their memtable.
+Result<std::shared_ptr<ReadPath>> make_reads(const Settings& settings,
+                                             const io::Environment& environment) {
+  std::uint64_t hash_seed = 0;
+  environment.entropy->fill(std::as_writable_bytes(std::span(&hash_seed, 1)));
+  auto pool = std::make_shared<base::ArenaPool>(settings.memtable_bytes, 1);
+  return std::make_shared<ReadPath>(
+      SILT_TRY(memtable::Memtable::create(std::move(pool), hash_seed)));
+}
+
+Result<Parts> open_to_read(const Settings& settings, const io::Environment& environment,
+                           io::Directory& dir) {
   Parts parts = begin(settings);
-  io::Storage& storage = log_storage(settings, parts, plain);
-  parts.reads = std::make_shared<ReadPath>();
+  io::Storage& storage = log_storage(settings, parts, *environment.storage);
+  parts.reads = SILT_TRY(make_reads(settings, environment));
   MemtableSink sink(*parts.reads);
   parts.recovered = SILT_TRY(wal::read_log(storage, dir, settings.recovery, sink));
   return parts;
@@ -102,7 +115,7 @@ Result<Parts> open_to_write(const Settings& settings, io::Environment environmen
   // The directory may be what a killed creation left, which nobody made durable.
   if (create) SILT_TRY(dir.sync_own_name());
   parts.lock = SILT_TRY(StoreLock::take(*environment.storage, dir));
-  parts.reads = std::make_shared<ReadPath>();
+  parts.reads = SILT_TRY(make_reads(settings, environment));
   MemtableSink sink(*parts.reads);
   const wal::LogOptions options{
       .compression = settings.compression, .recovery = settings.recovery, .create = create};
@@ -132,7 +145,7 @@ Result<Parts> open(const Settings& settings, const io::Environment& environment)
   const auto dir = SILT_TRY(open_directory(settings, *environment.storage));
   const Content content = SILT_TRY(survey(*dir));
   SILT_TRY(check_content(content, settings));
-  if (settings.read_only) return open_to_read(settings, *environment.storage, *dir);
+  if (settings.read_only) return open_to_read(settings, environment, *dir);
   return open_to_write(settings, environment, *dir, content == Content::room);
 }
 

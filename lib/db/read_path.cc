@@ -1,7 +1,9 @@
 // Point reads: copy what the memtable has at the visible sequence.
 #include "db/read_path.h"
 
+#include <new>
 #include <string>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -12,7 +14,10 @@ Error closed_error() noexcept {
 }
 
 std::shared_ptr<const ReadPath> closed_reads() {
-  auto reads = std::make_shared<ReadPath>();
+  auto pool = std::make_shared<base::ArenaPool>(memtable::Memtable::kMinBytes, 0);
+  auto empty = memtable::Memtable::create(std::move(pool), 0);
+  if (!empty) throw std::bad_alloc();
+  auto reads = std::make_shared<ReadPath>(*std::move(empty));
   reads->close();
   return reads;
 }
@@ -24,9 +29,9 @@ void ReadPath::publish(base::Sequence sequence) noexcept {
 
 Result<std::optional<Value>> ReadPath::get(std::string_view key) const {
   if (is_closed()) return std::unexpected(closed_error());
-  const auto found = memtable_.get(key, visible());
-  if (!found) return std::nullopt;
-  return Value(std::string(*found));
+  const auto found = memtable_->get(key, visible());
+  if (!found || found->kind == memtable::Kind::erase) return std::nullopt;
+  return Value(std::string(found->value));
 }
 
 }  // namespace siltstone::db

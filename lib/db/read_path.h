@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include <siltstone/error.h>
 #include <siltstone/value.h>
@@ -24,13 +25,14 @@ namespace siltstone::db {
 /// Thread-safe.
 class ReadPath {
  public:
-  ReadPath() = default;
+  explicit ReadPath(std::unique_ptr<memtable::Memtable> memtable) noexcept
+      : memtable_(std::move(memtable)) {}
   ReadPath(const ReadPath&) = delete;
   ReadPath& operator=(const ReadPath&) = delete;
   ~ReadPath() = default;
 
-  [[nodiscard]] memtable::Memtable& memtable() noexcept { return memtable_; }
-  [[nodiscard]] const memtable::Memtable& memtable() const noexcept { return memtable_; }
+  [[nodiscard]] memtable::Memtable& memtable() noexcept { return *memtable_; }
+  [[nodiscard]] const memtable::Memtable& memtable() const noexcept { return *memtable_; }
 
   /// The newest sequence that reads may use.
   [[nodiscard]] base::Sequence visible() const noexcept {
@@ -51,7 +53,7 @@ class ReadPath {
 
  private:
   const std::uint64_t generation_ = base::fork_generation();
-  memtable::Memtable memtable_;
+  const std::unique_ptr<memtable::Memtable> memtable_;
   std::atomic<std::uint64_t> visible_{0};
   std::atomic<bool> closed_{false};
 };

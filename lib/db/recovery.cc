@@ -9,15 +9,21 @@
 
 namespace siltstone::db {
 
-Result<memtable::Memtable::Staged> stage(std::string_view entries) {
-  memtable::Memtable::Staged staged;
+Result<memtable::Memtable::Staged> stage(memtable::Memtable& memtable,
+                                         std::string_view entries) noexcept {
+  memtable::Memtable::Staged staged(memtable);
   wal::EntryReader reader(entries);
   for (wal::Entry entry; reader.next(entry);) {
+    bool fits = false;
     switch (entry.kind) {
-      case wal::EntryKind::value: staged.put(entry.key, entry.value); break;
-      case wal::EntryKind::erase: staged.erase(entry.key); break;
+      case wal::EntryKind::value: fits = staged.put(entry.key, entry.value); break;
+      case wal::EntryKind::erase: fits = staged.erase(entry.key); break;
       default:
         return base::fail(ErrorCode::unsupported, "an entry of a kind that is never written");
+    }
+    if (!fits) {
+      return base::fail(ErrorCode::out_of_memory,
+                        "the memtable is full: open the store with more memtable_bytes");
     }
   }
   SILT_CHECK(reader.fault().what == nullptr);
@@ -25,7 +31,7 @@ Result<memtable::Memtable::Staged> stage(std::string_view entries) {
 }
 
 Result<void> MemtableSink::record(const wal::Record& record) {
-  auto staged = SILT_TRY(stage(record.entries));
+  auto staged = SILT_TRY(stage(reads_.memtable(), record.entries));
   SILT_CHECK(staged.count() == record.count);
   SILT_CHECK(record.first > reads_.visible());
   reads_.memtable().link(std::move(staged), record.first);

@@ -13,7 +13,6 @@ class MemtableSink final : public wal::LogSink {
  public:
   explicit MemtableSink(ReadPath& reads) noexcept : reads_(reads) {}
 
-  /// Throws only std::bad_alloc.
   [[nodiscard]] Result<void> record(const wal::Record& record) override;
 
  private:
@@ -21,7 +20,9 @@ class MemtableSink final : public wal::LogSink {
 };
 
 /// Stages the operations of `entries`, which must be well formed: a Batch's, or a checked record's.
-/// A corruption error, without a place, should they not be. Throws only std::bad_alloc.
-[[nodiscard]] Result<memtable::Memtable::Staged> stage(std::string_view entries);
+/// A corruption error, without a place, should they not be; out_of_memory, naming the option that
+/// bounds it, when the memtable has no room for them.
+[[nodiscard]] Result<memtable::Memtable::Staged> stage(memtable::Memtable& memtable,
+                                                       std::string_view entries) noexcept;
 
 }  // namespace siltstone::db

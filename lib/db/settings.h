@@ -22,6 +22,7 @@ struct Settings {
   /// without the builder: a simulated disk has no rings.
   IoBackend io_backend = IoBackend::posix;
   io::UringOptions ring = {};
+  std::uint64_t memtable_bytes = std::uint64_t{16} << 20;  ///< The builder gives more.
   Durability durability = Durability::every_commit;
   std::chrono::nanoseconds sync_interval = std::chrono::milliseconds(100);  ///< Mode interval.
   std::size_t log_buffer_bytes = std::size_t{8} << 20;

@@ -1,36 +1,146 @@
-// Staging makes the map nodes; linking only hangs them in.
+// Reading by key, and linking.
 #include "memtable/memtable.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/try.h"
 #include "base/yield.h"
+#include "memtable/staged.h"
 
 namespace siltstone::memtable {
 
-void Memtable::Staged::put(std::string_view key, std::string_view value) {
-  entries_.emplace(Version{std::string(key), base::Sequence(entries_.size())}, value);
+Result<std::unique_ptr<Memtable>> Memtable::create(std::shared_ptr<base::ArenaPool> pool,
+                                                   std::uint64_t hash_seed) {
+  base::Arena arena = SILT_TRY(pool->take());
+  if (arena.capacity() < kMinBytes) {
+    pool->give_back(std::move(arena));
+    return base::fail(ErrorCode::invalid_argument, "a memtable needs at least 64 KiB");
+  }
+  constexpr std::size_t kLeastBytesPerKey =
+      Record::bytes(kKeyspaceBytes) + Version::bytes(Kind::erase, 0) + kIndexBytesPerKey;
+  const auto shape = TagHash::Shape::for_keys(arena.capacity() / kLeastBytesPerKey);
+  return std::unique_ptr<Memtable>(
+      new Memtable(std::move(pool), std::move(arena), shape, hash_seed));
 }
 
-void Memtable::Staged::erase(std::string_view key) {
-  entries_.emplace(Version{std::string(key), base::Sequence(entries_.size())}, std::nullopt);
+Memtable::Memtable(std::shared_ptr<base::ArenaPool> pool, base::Arena arena, TagHash::Shape shape,
+                   std::uint64_t hash_seed) noexcept
+    : pool_(std::move(pool)),
+      hash_seed_(hash_seed),
+      arena_(std::move(arena)),
+      tags_(arena_, shape),
+      tree_(arena_),
+      reserved_(base::Arena::kUnitBytes + shape.fixed_bytes() + Tree::kFixedBytes) {
+  SILT_ASSERT(reserved_.load(std::memory_order_relaxed) <= arena_.capacity());
 }
 
-void Memtable::link(Staged&& staged, base::Sequence first) noexcept {
-  const base::WriterLock lock(mutex_);
-  while (!staged.entries_.empty()) {
-    base::yield_point("memtable: link");
-    auto node = staged.entries_.extract(staged.entries_.begin());
-    node.key().sequence += first.value();
-    entries_.insert(std::move(node));
+Memtable::~Memtable() { pool_->give_back(std::move(arena_)); }
+
+std::optional<Entry> Memtable::get(const Key& key, base::Sequence at) const noexcept {
+  return entry_of(find(key, base::hash_key(key.keyspace, key.user, hash_seed_)), at);
+}
+
+Offset Memtable::find(const Key& key, std::uint64_t hash) const noexcept {
+  const auto found = tags_.find(
+      hash, [&](Offset record) noexcept { return record_at(arena_, record).holds(key); });
+  if (found.record == 0 && found.unsure) [[unlikely]]
+    return tree_.find(key);
+  return found.record;
+}
+
+std::optional<Entry> Memtable::entry_of(Offset record, base::Sequence at) const noexcept {
+  if (record == 0) return std::nullopt;
+  const Version* const version = version_of(arena_, record_at(arena_, record), at);
+  if (version == nullptr) return std::nullopt;
+  return Entry{version->kind(), base::Sequence(version->sequence()), version->expiry(),
+               version->value()};
+}
+
+// Stage by stage for a group of keys, each stage asking the cache for what the next one reads.
+void Memtable::get_batch(std::span<const Key> keys, base::Sequence at,
+                         std::span<std::optional<Entry>> entries) const noexcept {
+  SILT_ASSERT(keys.size() == entries.size());
+  constexpr std::size_t kGroup = 32;
+  std::array<std::uint64_t, kGroup> hashes;
+  for (std::size_t start = 0; start < keys.size(); start += kGroup) {
+    const auto group = keys.subspan(start, std::min(kGroup, keys.size() - start));
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      hashes[i] = base::hash_key(group[i].keyspace, group[i].user, hash_seed_);
+      tags_.prefetch(hashes[i]);
+    }
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      tags_.for_candidates(hashes[i],
+                           [&](Offset record) noexcept { prefetch_record(arena_, record); });
+    }
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      entries[start + i] = entry_of(find(group[i], hashes[i]), at);
+    }
   }
 }
 
-std::optional<std::string_view> Memtable::get(std::string_view key,
-                                              base::Sequence at) const noexcept {
-  const base::ReaderLock lock(mutex_);
-  const auto found = entries_.lower_bound(Target{key, at});
-  if (found == entries_.end() || found->first.key != key || !found->second) return std::nullopt;
-  return *found->second;
+void Memtable::link(Staged&& staged, base::Sequence first) noexcept {
+  std::uint64_t sequence = first.value();
+  Offset next = std::exchange(staged.first_, 0);
+  while (next != 0) {
+    base::yield_point("memtable: link");
+    const Offset offset = next;
+    Version& version = version_at(arena_, offset);
+    const StagedStamp stamp(version.stamp);
+    next = version.older;
+    version.stamp = Version::stamp_of(sequence++, stamp.kind());
+    if (stamp.is_new_record()) {
+      link_record(stamp.record(), offset);
+    } else {
+      link_version(record_at(arena_, stamp.record()), offset);
+    }
+  }
+  staged.count_ = 0;
+}
+
+void Memtable::link_record(Offset offset, Offset version) noexcept {
+  Record& record = record_at(arena_, offset);
+  const Key key(record.keyspace(), record.user_key());
+  const std::uint64_t hash = base::hash_key(key.keyspace, key.user, hash_seed_);
+  // Somebody may have linked the key since this was staged, or this write did itself.
+  if (const Offset found = find(key, hash); found != 0) {
+    link_version(record_at(arena_, found), version);
+    reserved_.fetch_sub(kIndexBytesPerKey, std::memory_order_relaxed);
+    return;
+  }
+  version_at(arena_, version).older = 0;
+  record.newest.store(version, std::memory_order_release);
+  tree_.insert(key, offset);
+  base::yield_point("memtable: in the tree");
+  tags_.insert(hash, offset);
+  keys_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Memtable::link_version(Record& record, Offset offset) noexcept {
+  const Offset older = record.newest.load(std::memory_order_relaxed);
+  SILT_ASSERT(version_at(arena_, older).stamp < version_at(arena_, offset).stamp);
+  version_at(arena_, offset).older = older;
+  base::yield_point("memtable: version chained");
+  record.newest.store(offset, std::memory_order_release);
+}
+
+bool Memtable::reserve(std::size_t bytes) noexcept {
+  const std::size_t before = reserved_.fetch_add(bytes, std::memory_order_relaxed);
+  if (before <= arena_.capacity() && bytes <= arena_.capacity() - before) return true;
+  reserved_.fetch_sub(bytes, std::memory_order_relaxed);
+  return false;
+}
+
+Memtable::Usage Memtable::usage() const noexcept {
+  return {.capacity = arena_.capacity(),
+          .reserved = reserved_.load(std::memory_order_relaxed),
+          .records = arena_.used_front(),
+          .index = tree_.bytes() + tags_.bytes(),
+          .keys = keys_.load(std::memory_order_relaxed)};
 }
 
 }  // namespace siltstone::memtable

@@ -1,86 +1,142 @@
-// The newest entries of a store, in memory and in order: every version of every key, as a plain
-// ordered map under one readers-writer lock. It stands where a B+tree over an arena will stand.
+// The newest entries of a store, in memory and in order: every version of every key.
+//
+// Records lie in one bounded arena; a B+tree (tree.h) orders them, a tag hash (tag_hash.h) finds
+// them by key. A write is staged first: memory for all that it may need is reserved, and its
+// records are written where they will stay, by any thread and without a lock. Linking then gives it
+// its sequences and cannot fail.
 //
 // Invariants:
-// 1. Order is user key ascending (unsigned bytes), then sequence descending: the newest version of
-//    a key comes first.
-// 2. An entry never changes once linked, and is never removed: its address is good as long as the
-//    memtable, and a position in the map stays one. Only the map's own links need the lock.
-// 3. Linking allocates nothing and cannot fail. All memory is had while entries are staged.
+// 1. Everything a reader can reach stays as it is while the memtable lives; only `newest` of a
+//    record moves on. Views of keys and values live as long as the memtable.
+// 2. A record is in the tree before it is in the hash, and has its version before both. So a reader
+//    who misses it in either came with an older sequence.
+// 3. What was reserved and not given back covers all that was and will be allocated for the writes
+//    staged and linked so far: Tree::kBytesPerInsert and TagHash::kBytesPerInsert say what an
+//    index may take. The arena is never asked for more than it has.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
-#include <map>
+#include <cstdint>
+#include <memory>
 #include <optional>
-#include <string>
+#include <span>
 #include <string_view>
 
+#include <siltstone/error.h>
+
+#include "base/arena.h"
 #include "base/ids.h"
-#include "base/mutex.h"
+#include "memtable/key.h"
+#include "memtable/record.h"
+#include "memtable/tag_hash.h"
+#include "memtable/tree.h"
 
 namespace siltstone::memtable {
 
-class Cursor;
+/// What one version of a key says. Views live as long as the memtable.
+struct Entry {
+  Kind kind = Kind::value;
+  base::Sequence sequence;
+  std::int64_t expiry = 0;      ///< Milliseconds of wall clock since 1970; with value_with_expiry.
+  std::string_view value = {};  ///< Empty with erase.
+};
 
-/// Thread-safe.
+/// Thread-safe, but for link(): one thread at a time.
 class Memtable {
-  struct Version {
-    std::string key;
-    base::Sequence sequence;
-  };
-  // What a search compares with versions, without copying the key.
-  struct Target {
-    std::string_view key;
-    base::Sequence sequence;
-  };
-  struct Order {
-    using is_transparent = void;
-    template <typename A, typename B>
-    bool operator()(const A& a, const B& b) const noexcept {
-      const int keys = std::string_view(a.key).compare(b.key);
-      return keys != 0 ? keys < 0 : a.sequence > b.sequence;
-    }
-  };
-  // An entry without a value says that the key was erased.
-  using Map = std::map<Version, std::optional<std::string>, Order>;
-
  public:
-  /// The entries of one write, ready to be linked: made before its sequences are known, and without
-  /// any lock. Thread-bound.
-  class Staged {
-   public:
-    /// Throws only std::bad_alloc.
-    void put(std::string_view key, std::string_view value);
-    void erase(std::string_view key);
+  class Staged;
 
-    /// Operations staged: the sequences that linking takes.
-    [[nodiscard]] std::size_t count() const noexcept { return entries_.size(); }
+  /// The smallest arena that makes sense.
+  static constexpr std::size_t kMinBytes = std::size_t{64} << 10;
 
-   private:
-    friend class Memtable;
-
-    Map entries_;  // sequences count from 0 within the write
-  };
-
-  Memtable() = default;
+  /// An empty one in an arena of `pool`, which it gives back at its end. `hash_seed` is secret and
+  /// may differ from memtable to memtable. Errors: those of Arena::create(); invalid_argument when
+  /// the pool's arenas have less than kMinBytes. Throws only std::bad_alloc.
+  [[nodiscard]] static Result<std::unique_ptr<Memtable>> create(
+      std::shared_ptr<base::ArenaPool> pool, std::uint64_t hash_seed);
   Memtable(const Memtable&) = delete;
   Memtable& operator=(const Memtable&) = delete;
-  ~Memtable() = default;
+  /// REQUIRES: nothing is staged any more.
+  ~Memtable();
 
   /// Puts the entries at the sequences from `first` on, in the order they were staged. Requires
-  /// that these sequences were never linked before. Readers at smaller sequences do not see them.
-  void link(Staged&& staged, base::Sequence first) noexcept SILT_EXCLUDES(mutex_);
+  /// that these are greater than all linked before. Readers at smaller sequences do not see them.
+  void link(Staged&& staged, base::Sequence first) noexcept;
 
-  /// The value that `key` had at sequence `at`, or nothing. The view lives as long as the memtable.
-  [[nodiscard]] std::optional<std::string_view> get(std::string_view key,
-                                                    base::Sequence at) const noexcept
-      SILT_EXCLUDES(mutex_);
+  /// What the newest version of `key` at or below sequence `at` says; nothing when there is none.
+  /// Everything up to `at` must have been linked.
+  [[nodiscard]] std::optional<Entry> get(const Key& key, base::Sequence at) const noexcept;
+  /// The same for many keys: several times faster, since their cache misses overlap. `entries` has
+  /// as many elements as `keys`.
+  void get_batch(std::span<const Key> keys, base::Sequence at,
+                 std::span<std::optional<Entry>> entries) const noexcept;
+
+  struct Usage {
+    std::size_t capacity = 0;  ///< Bytes of the arena.
+    std::size_t reserved = 0;  ///< Of these, taken or promised: full when nothing more fits.
+    std::size_t records = 0;   ///< Bytes of keys, values and their headers.
+    std::size_t index = 0;     ///< Bytes of tree and hash.
+    std::size_t keys = 0;      ///< Different keys linked.
+  };
+  [[nodiscard]] Usage usage() const noexcept;
+
+  /// Brings the memory of the next `bytes` of records in, so that writes need not. For background
+  /// steps; staging does it in small portions where nobody did.
+  void prefault(std::size_t bytes) noexcept { arena_.prefault(bytes); }
 
  private:
   friend class Cursor;
 
-  mutable base::SharedMutex mutex_;
-  Map entries_ SILT_GUARDED_BY(mutex_);
+  Memtable(std::shared_ptr<base::ArenaPool> pool, base::Arena arena, TagHash::Shape shape,
+           std::uint64_t hash_seed) noexcept;
+
+  [[nodiscard]] Offset find(const Key& key, std::uint64_t hash) const noexcept;
+  [[nodiscard]] std::optional<Entry> entry_of(Offset record, base::Sequence at) const noexcept;
+  [[nodiscard]] bool reserve(std::size_t bytes) noexcept;
+  void link_record(Offset record, Offset version) noexcept;
+  void link_version(Record& record, Offset version) noexcept;
+
+  const std::shared_ptr<base::ArenaPool> pool_;
+  const std::uint64_t hash_seed_;
+  base::Arena arena_;
+  TagHash tags_;
+  Tree tree_;
+  std::atomic<std::size_t> reserved_;
+  std::atomic<std::size_t> keys_{0};
+};
+
+/// The entries of one write, in the arena, ready to be linked: made before its sequences are known.
+/// Thread-bound. It borrows the memtable. What is not linked is forgotten, and its memory is the
+/// memtable's again where nothing was staged behind it.
+class Memtable::Staged {
+ public:
+  explicit Staged(Memtable& memtable) noexcept : memtable_(&memtable) {}
+  Staged(Staged&& other) noexcept;
+  Staged& operator=(Staged&&) = delete;
+  ~Staged();
+
+  /// Adds one operation. False when the memtable has no room for it: nothing is changed then.
+  /// `expiry` is in milliseconds of wall clock since 1970.
+  [[nodiscard]] bool put(const Key& key, std::string_view value) noexcept;
+  [[nodiscard]] bool put(const Key& key, std::string_view value, std::int64_t expiry) noexcept;
+  [[nodiscard]] bool erase(const Key& key) noexcept;
+
+  /// Operations staged: the sequences that linking takes.
+  [[nodiscard]] std::size_t count() const noexcept { return count_; }
+
+ private:
+  friend class Memtable;
+
+  [[nodiscard]] bool add(const Key& key, Kind kind, std::string_view value,
+                         std::int64_t expiry) noexcept;
+  void push(Offset version) noexcept;
+
+  Memtable* memtable_;
+  Offset first_ = 0;  // versions, chained by `older`
+  Offset last_ = 0;
+  std::size_t count_ = 0;
+  std::size_t index_bytes_ = 0;  // reserved for tree and hash
 };
 
 }  // namespace siltstone::memtable

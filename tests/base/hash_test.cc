@@ -1,6 +1,7 @@
 // hash64: the values of XXH3, which are stored and may never change.
 #include "base/hash.h"
 
+#include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -24,5 +25,18 @@ TEST_CASE("hash: does not depend on where the bytes lie") {
     const std::vector<std::byte> copy(bytes.begin() + 3,
                                       bytes.begin() + 3 + static_cast<std::ptrdiff_t>(size));
     CHECK(base::hash64(std::span(bytes).subspan(3, size), 7) == base::hash64(copy, 7));
+  }
+}
+
+TEST_CASE("hash: of a key, is that of its keyspace and the user's key in one piece") {
+  for (const std::size_t size : {0, 1, 8, 251, 252, 253, 1000, 65535}) {
+    const std::string user(size, 'k');
+    for (const std::uint32_t keyspace : {0U, 1U, 0x0102'0304U}) {
+      std::string whole;
+      for (int shift = 24; shift >= 0; shift -= 8) whole += static_cast<char>(keyspace >> shift);
+      whole += user;
+      CHECK(base::hash_key(base::KeyspaceId(keyspace), user, 42) ==
+            base::hash64(base::as_bytes(whole), 42));
+    }
   }
 }

@@ -223,6 +223,44 @@ TEST_CASE("limits: a batch ends at 256 MiB, and stays usable") {
   CHECK(batch.put("k", "small"));
 }
 
+TEST_CASE("limits: a full memtable refuses writes by the option's name, and reads go on") {
+  const TempDir tmp;
+  const auto open_small = [&] { return Db::builder(tmp / "data").memtable_bytes(1 << 20).build(); };
+  const std::string value(10'000, 'v');
+  int written = 0;
+  {
+    auto db = open_small();
+    REQUIRE(db);
+    Result<Commit> put = Commit{};
+    for (; put && written < 1000; ++written) put = db->put(std::to_string(written), value);
+    --written;
+    CHECK(written > 90);
+    CHECK(put.error().code() == ErrorCode::out_of_memory);
+    CHECK(put.error().message().find("memtable_bytes") != std::string_view::npos);
+    CHECK(get_or(*db, "0", "") == value);
+    CHECK(db->put("small", "v"));
+    Batch batch;
+    for (int i = 0; i < 200; ++i) REQUIRE(batch.put("b" + std::to_string(i), value));
+    CHECK(db->put_batch(batch).error().code() == ErrorCode::out_of_memory);
+    CHECK(get_or(*db, "b0", "none") == "none");
+  }
+  auto again = open_small();
+  REQUIRE(again);
+  CHECK(walk(*again).size() == static_cast<std::size_t>(written) + 1);
+}
+
+TEST_CASE("limits: a log that is larger than the memtable is refused by the option's name") {
+  const TempDir tmp;
+  {
+    auto db = open(tmp / "data");
+    REQUIRE(db.put("k", std::string(2 << 20, 'v')));
+  }
+  const auto small = Db::builder(tmp / "data").memtable_bytes(1 << 20).build();
+  CHECK(small.error().code() == ErrorCode::out_of_memory);
+  CHECK(small.error().message().find("memtable_bytes") != std::string_view::npos);
+  CHECK(Db::builder(tmp / "data").build());
+}
+
 TEST_CASE("iterate: bounds and seeking") {
   const TempDir tmp;
   Db db = open(tmp / "data");

@@ -1,0 +1,127 @@
+// The order of a memtable: a B+tree of records. One writer inserts; readers take no lock and write
+// no byte, but look again where the writer changed a node under them.
+//
+// Reading goes down from the root. At each node: note its version, then make sure that whoever led
+// here has not changed since (the root: is still the root); find the child; make sure that the node
+// has not changed. A reader takes a whole leaf at once, as a LeafCopy, and needs no validation
+// from there on: whatever its copy lacks was linked later than everything its snapshot may see.
+//
+// Splitting locks every node that it changes, and unlocks them when all is in place: the right half
+// built where nobody sees it, linked behind the left one, its separator in the parent, a new root
+// published. So a reader who finds the left half without its upper part finds the parent changed.
+//
+// Going back: `previous` leads to some leaf before; from there `next` leads to the nearest.
+//
+// Where a split falls: in the middle, but beside the new key where the last kSlots insertions here
+// all went to that end, so that ascending keys leave full leaves. Only so many, because this bounds
+// the memory: each split in the middle takes kSlots/2 insertions into that leaf, each split at an
+// end kSlots of them in a row, each split of an inner node kSlots/2 splits below it. Hence
+// kBytesPerInsert.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/arena.h"
+#include "memtable/key.h"
+#include "memtable/node.h"
+#include "memtable/node_search.h"
+#include "memtable/record.h"
+
+namespace siltstone::memtable {
+
+/// The records of one leaf at one moment.
+struct LeafCopy {
+  Offset leaf = 0;  ///< 0: beyond either end.
+  Offset next = 0;
+  Offset previous = 0;
+  unsigned count = 0;
+  std::array<Offset, kSlots> records;
+};
+
+/// Thread-safe but for insert(), which one thread at a time may call, beside any number of readers.
+class Tree {
+ public:
+  static constexpr unsigned kMaxLevels = 10;
+  /// The most that insertions take, beyond kFixedBytes, on average over all there ever were.
+  static constexpr std::size_t kBytesPerInsert =
+      ((sizeof(Node) + sizeof(InnerNode) / (kSlots / 2 - 1) + 1) * 3 + kSlots - 1) / kSlots;
+  static constexpr std::size_t kFixedBytes = sizeof(Node) + kMaxLevels * sizeof(InnerNode);
+
+  /// An empty tree in `arena`, which it borrows, and which has kFixedBytes left at least.
+  explicit Tree(base::Arena& arena) noexcept;
+  Tree(const Tree&) = delete;
+  Tree& operator=(const Tree&) = delete;
+  ~Tree() = default;
+
+  /// Adds the record of `key`. Requires that the tree has no such key, and that the arena still has
+  /// what kBytesPerInsert says.
+  void insert(const Key& key, Offset record) noexcept;
+
+  /// The record of a key; 0 without one.
+  [[nodiscard]] Offset find(const Key& key) const noexcept;
+  /// Copies the leaf where `key` is or belongs. Returns the position of the first record at or
+  /// above it, which may be `count`: then it is the first one of the next leaf.
+  [[nodiscard]] unsigned seek(const Key& key, LeafCopy& copy) const noexcept;
+  /// Copies the last leaf.
+  void seek_last(LeafCopy& copy) const noexcept;
+  /// Moves to the leaf behind, or before, as it is now.
+  void next(LeafCopy& copy) const noexcept;
+  void previous(LeafCopy& copy) const noexcept;
+  /// Asks the cache for what copying a leaf reads.
+  void prefetch(Offset leaf) const noexcept;
+
+  /// Bytes of all nodes.
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    return bytes_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  // The way from the root to a leaf, as the writer goes it.
+  struct Path {
+    std::array<Node*, kMaxLevels> nodes{};         // by level
+    std::array<unsigned, kMaxLevels> positions{};  // of the child taken, in inner nodes
+    Place place{};                                 // in the leaf
+  };
+  class Locked;
+
+  [[nodiscard]] Node& node(Offset offset) const noexcept { return node_at(arena_, offset); }
+  [[nodiscard]] const Record& record(Offset offset) const noexcept {
+    return record_at(arena_, offset);
+  }
+  [[nodiscard]] Offset offset_of(const Node& node) const noexcept;
+  template <typename NodeType>
+  [[nodiscard]] NodeType& make_node(unsigned level) noexcept;
+
+  // Reading.
+  [[nodiscard]] bool try_seek(const Key* key, LeafCopy& copy, unsigned& position) const noexcept;
+  void copy_leaf(Offset leaf, LeafCopy& copy) const noexcept;
+  static void copy_slots(const Node& leaf, LeafCopy& copy) noexcept;
+
+  // Writing.
+  void descend(const Key& key, Path& path) const noexcept;
+  [[nodiscard]] bool append(const Key& key, Offset record) noexcept;
+  void insert_into_leaf(Node& leaf, Place place, const Key& key, Offset record) noexcept;
+  void put_slot(Node& node, unsigned position, std::int64_t head, Offset record,
+                Offset child) noexcept;
+  void split_leaf(const Path& path, const Key& key, Offset record) noexcept;
+  void insert_separator(const Path& path, Offset separator, Offset right, Locked& locked) noexcept;
+  void put_separator(InnerNode& parent, unsigned position, Offset separator, Offset child) noexcept;
+  [[nodiscard]] Offset split_inner(InnerNode& left, InnerNode& right) noexcept;
+  void add_root(Offset separator, Offset right, unsigned level) noexcept;
+  static void move_slots(Node& from, Node& to, unsigned first) noexcept;
+  void shrink_prefix(Node& node, const Key& key) noexcept;
+  void grow_prefix(Node& node) noexcept;
+  void set_prefix(Node& node, std::size_t bytes, Offset record) noexcept;
+
+  base::Arena& arena_;
+  std::atomic<Offset> root_;
+  std::atomic<std::size_t> bytes_{0};
+  // The writer's.
+  Node* last_leaf_;
+  bool appending_ = false;  // the last key inserted was the greatest
+};
+
+}  // namespace siltstone::memtable

@@ -1,0 +1,77 @@
+// Readers against the writer under drawn schedules: at each named point of the writer's changes
+// somebody reads. The plans are filled to just below where leaves, inner nodes or hash segments
+// split, so that the splits happen under the readers.
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "memtable/fixture.h"
+#include "memtable/plan.h"
+#include "support/simulation.h"
+
+using namespace siltstone;
+using namespace siltstone::memtable;
+using base::Sequence;
+using support::Rng;
+using support::Simulation;
+
+#ifndef NDEBUG  // yield points are compiled out of release builds
+
+namespace {
+
+// How many writes there are before the readers come: leaves split at 41 keys, the hash at 481, and
+// inner nodes at 41 leaves.
+std::uint64_t draw_start(Rng& rng) {
+  switch (rng.below(5)) {
+    case 0: return rng.below(10);
+    case 1: return rng.between(36, 42);
+    case 2: return rng.between(470, 481);
+    case 3: return rng.between(950, 1000);
+    default: return rng.between(20, 1700);
+  }
+}
+
+// `readings` times, at the sequence that is visible then, or one from before.
+void spawn_reader(Simulation& sim, const std::string& name, int readings, const Reading& reading,
+                  const Plan& plan, const Memtable& table, const std::uint64_t& visible) {
+  sim.spawn(name, [&sim, name, readings, reading, &plan, &table, &visible] {
+    Rng rng = Rng(sim.seed()).fork(name.size());
+    for (int i = 0; i < readings; ++i) {
+      const std::uint64_t at = rng.coin() ? visible : rng.below(visible + 1);
+      CHECK(reading(plan, table, at, rng) == 0);
+    }
+  });
+}
+
+// All the keys at one sequence, while the writer goes on.
+std::uint64_t read_every_key(const Plan& plan, const Memtable& table, std::uint64_t at, Rng&) {
+  std::uint64_t wrong = 0;
+  for (std::size_t key = 0; key < plan.keys().size(); key += 1 + plan.keys().size() / 64) {
+    wrong += is_right(plan, key, at, table.get(plan.keys()[key], Sequence(at))) ? 0 : 1;
+  }
+  return wrong;
+}
+
+}  // namespace
+
+TEST_CASE("memtable schedule: whatever the order of steps, a read sees exactly its sequence") {
+  support::for_each_seed(150, [](std::uint64_t seed) {
+    Simulation sim(seed);
+    Rng rng = sim.rng().fork(1);
+    const Shape shape = kShapes[rng.below(std::size(kShapes) - 1)];
+    const std::uint64_t start = draw_start(rng);
+    const Plan plan(shape, start + rng.between(5, 40), rng.coin() ? 100'000 : start + 10, seed);
+    const auto table = make_memtable(std::size_t{1} << 20);
+    std::uint64_t visible = 0;
+    const auto publish = [&](std::uint64_t done) { visible = done; };
+    plan.write(*table, 1, start, publish);
+    sim.spawn("writer", [&] { plan.write(*table, start + 1, plan.size(), publish); });
+    spawn_reader(sim, "get", 3, read_every_key, plan, *table, visible);
+    spawn_reader(sim, "batch", 5, read_batch, plan, *table, visible);
+    spawn_reader(sim, "walk", 4, walk_some, plan, *table, visible);
+    sim.run();
+    CHECK(visible == plan.size());
+  });
+}
+
+#endif
