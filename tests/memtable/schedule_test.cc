@@ -1,6 +1,7 @@
 // Readers against the writer under drawn schedules: at each named point of the writer's changes
 // somebody reads. The plans are filled to just below where leaves, inner nodes or hash segments
 // split, so that the splits happen under the readers.
+#include <atomic>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -33,11 +34,13 @@ std::uint64_t draw_start(Rng& rng) {
 
 // `readings` times, at the sequence that is visible then, or one from before.
 void spawn_reader(Simulation& sim, const std::string& name, int readings, const Reading& reading,
-                  const Plan& plan, const Memtable& table, const std::uint64_t& visible) {
+                  const Plan& plan, const Memtable& table,
+                  const std::atomic<std::uint64_t>& visible) {
   sim.spawn(name, [&sim, name, readings, reading, &plan, &table, &visible] {
     Rng rng = Rng(sim.seed()).fork(name.size());
     for (int i = 0; i < readings; ++i) {
-      const std::uint64_t at = rng.coin() ? visible : rng.below(visible + 1);
+      const std::uint64_t now = visible.load(std::memory_order_acquire);
+      const std::uint64_t at = rng.coin() ? now : rng.below(now + 1);
       CHECK(reading(plan, table, at, rng) == 0);
     }
   });
@@ -62,8 +65,10 @@ TEST_CASE("memtable schedule: whatever the order of steps, a read sees exactly i
     const std::uint64_t start = draw_start(rng);
     const Plan plan(shape, start + rng.between(5, 40), rng.coin() ? 100'000 : start + 10, seed);
     const auto table = make_memtable(std::size_t{1} << 20);
-    std::uint64_t visible = 0;
-    const auto publish = [&](std::uint64_t done) { visible = done; };
+    std::atomic<std::uint64_t> visible{0};
+    const auto publish = [&](std::uint64_t done) {
+      visible.store(done, std::memory_order_release);
+    };
     plan.write(*table, 1, start, publish);
     sim.spawn("writer", [&] { plan.write(*table, start + 1, plan.size(), publish); });
     spawn_reader(sim, "get", 3, read_every_key, plan, *table, visible);
