@@ -55,6 +55,21 @@ class Store {
   [[nodiscard]] virtual std::optional<std::uint64_t> syncs() const { return std::nullopt; }
 };
 
+/// What a write that returned survives. Only results of one class may be compared.
+enum class Durability : std::uint8_t {
+  power_cut,  ///< A power cut: the device has it.
+  kill,       ///< The end of the process: the kernel has it.
+};
+
+/// "power-cut" or "kill".
+[[nodiscard]] std::string_view name_of(Durability durability) noexcept;
+
+/// What every engine is given alike.
+struct StoreOptions {
+  Durability durability = Durability::power_cut;
+  std::uint64_t memory_bytes = std::uint64_t{2} << 30;  ///< For its cache, if it has one.
+};
+
 using NamedValues = std::vector<std::pair<std::string, std::string>>;
 
 /// An engine that this program was built with.
@@ -62,14 +77,13 @@ struct Engine {
   std::string_view name;
   /// False for one that forgets what it is given, so that there is nothing to verify or to weigh.
   bool keeps_data = true;
-  /// What a write that returned survives: printed with every result, since only equal classes may
-  /// be compared.
-  std::string_view durability;
+  /// Whether it can also do less than make every write durable.
+  bool offers_kill = true;
   std::string (*version)();
   /// The settings that matter, as they are in force.
-  NamedValues (*settings)();
-  /// Makes a new store in `dir`, an existing empty directory.
-  Result<std::unique_ptr<Store>> (*create)(const std::string& dir);
+  NamedValues (*settings)(const StoreOptions& options);
+  /// Makes a new store in `dir`, an existing empty directory. Durability::kill only if offered.
+  Result<std::unique_ptr<Store>> (*create)(const std::string& dir, const StoreOptions& options);
 };
 
 /// All of them, in the order in which they are listed.

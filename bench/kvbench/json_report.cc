@@ -26,8 +26,9 @@ Json latency_us(const base::Histogram& latency) {
 }
 
 Json settings_json(const Row& row, const Settings& settings) {
-  Json json = {{"durability", row.engine->durability}};
-  for (const auto& [name, value] : row.engine->settings()) json[name] = value;
+  const StoreOptions options = store_options(*row.workload, settings.store);
+  Json json = {{"survives", row.engine->keeps_data ? name_of(options.durability) : "nothing"}};
+  for (const auto& [name, value] : row.engine->settings(options)) json[name] = value;
   json["compressibility"] = settings.compressibility;
   json["seed"] = settings.seed;
   json["batch"] = row.workload->batched ? Json(settings.batch) : Json(nullptr);

@@ -90,18 +90,19 @@ std::string format_head(const Settings& settings, const Host& host, const Build&
       settings.seed, settings.threads, settings.threads == 1 ? "" : "s", settings.repeat,
       settings.repeat == 1 ? "" : "s", settings.verify ? ", every answer verified" : "");
   for (const Engine* engine : engines) {
-    text += fmt::format("engine    {} {}: durability {}", engine->name, engine->version(),
-                        engine->durability);
-    for (const auto& [name, value] : engine->settings())
-      text += fmt::format(", {} {}", name, value);
+    text += fmt::format("engine    {} {}", engine->name, engine->version());
+    std::string_view separator = ": ";
+    for (const auto& [name, value] : engine->settings(settings.store)) {
+      text += fmt::format("{}{} {}", std::exchange(separator, ", "), name, value);
+    }
     text += '\n';
   }
   text += format_warnings(host, build);
-  if (std::ranges::find(engines, "every_commit", &Engine::durability) != engines.end()) {
-    text +=
-        "note      every_commit: each put of every fill (fillseq and fillrandom too) returns only\n"
-        "          when it is on the device; not to be compared with unsynced fills of others\n";
-  }
+  text +=
+      settings.store.durability == Durability::power_cut
+          ? "writes    survive a power cut: each one of every fill returns only when it is on the\n"
+            "          device\n"
+          : "writes    survive the end of the process, but fillsync's each a power cut\n";
   return text + '\n';
 }
 

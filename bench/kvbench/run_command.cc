@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -43,6 +44,11 @@ std::string engine_names() {
   for (const Engine* engine : engines()) names += fmt::format(" {}", engine->name);
   return names;
 }
+
+const std::map<std::string, Durability> kDurabilities{
+    {std::string(name_of(Durability::power_cut)), Durability::power_cut},
+    {std::string(name_of(Durability::kill)), Durability::kill},
+};
 
 void add_data_options(CLI::App& run, Settings& settings) {
   constexpr std::uint64_t kMost = std::uint64_t{1} << 40;
@@ -86,6 +92,16 @@ void add_options(CLI::App& run, Settings& settings) {
       ->type_name("DIR")
       ->capture_default_str();
   add_data_options(run, settings);
+  run.add_option("--durability", settings.store.durability,
+                 "What a write that returned survives: power-cut or kill (of the process)")
+      ->transform(CLI::CheckedTransformer(kDurabilities).description(""))
+      ->type_name("CLASS")
+      ->default_str(std::string(name_of(settings.store.durability)));
+  run.add_option("--memory", settings.store.memory_bytes, "For the cache of each engine")
+      ->transform(size_text())
+      ->check(within(std::uint64_t{1} << 20, std::uint64_t{1} << 40))
+      ->type_name("SIZE")
+      ->capture_default_str();
   run.add_option("--batch", settings.batch, "Puts in a batch of fillbatch")
       ->check(within(1, 1'000'000))
       ->type_name("N")
@@ -108,8 +124,13 @@ void add_options(CLI::App& run, Settings& settings) {
 /// What is wrong with the settings as a whole; empty if nothing is.
 std::string find_fault(const Settings& settings) {
   for (const std::string& name : settings.engines) {
-    if (find_engine(name) == nullptr) {
+    const Engine* engine = find_engine(name);
+    if (engine == nullptr) {
       return fmt::format("there is no engine {} in this build; it has:{}", name, engine_names());
+    }
+    if (settings.store.durability == Durability::kill && !engine->offers_kill) {
+      return fmt::format("{} makes every write survive a power cut; leave out --durability kill",
+                         name);
     }
   }
   bool filled = false;

@@ -102,7 +102,7 @@ Result<Measurement> Runner::run(const Workload& workload) {
 
 Result<void> Runner::make_store(const Workload& workload) {
   auto dir = SILT_TRY(WorkDir::create(settings_.dir, engine_.name, settings_.keep));
-  auto store = SILT_TRY(engine_.create(dir.path()));
+  auto store = SILT_TRY(engine_.create(dir.path(), store_options(workload, settings_.store)));
   const std::uint64_t entries = fill_entries(workload, settings_.num);
   filled_.emplace(Filled{
       .dir = std::move(dir),

@@ -6,12 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "engine.h"
+
 namespace siltstone::kvbench {
 
 struct Settings {
   std::vector<std::string> engines;
   std::vector<std::string> workloads;
   std::string dir;             ///< Where the stores are made, each in a fresh directory.
+  StoreOptions store;          ///< As every engine gets it.
   std::uint64_t num = 20'000;  ///< Entries a fill writes; each may wait for the device.
   std::uint64_t reads = 0;     ///< Operations of a point-read workload; 0: num.
   std::size_t key_bytes = 16;

@@ -9,13 +9,13 @@ namespace {
 using enum WorkloadKind;
 
 constexpr Workload kWorkloads[] = {
-    {"fillseq", fill, false, false, 1, "put every key once, in ascending order"},
-    {"fillrandom", fill, true, false, 1, "put every key once, in random order"},
-    {"fillbatch", fill, true, true, 1, "the same in atomic batches of --batch puts"},
-    {"fillsync", fill, true, false, 100, "put num/100 keys (at least 1000), each durable"},
-    {"readrandom", read_random, true, false, 1, "get keys that are there"},
-    {"readmissing", read_missing, true, false, 1, "get keys that are not there"},
-    {"readseq", read_seq, false, false, 1, "scan the whole store forward, once"},
+    {"fillseq", fill, false, false, false, 1, "put every key once, in ascending order"},
+    {"fillrandom", fill, true, false, false, 1, "put every key once, in random order"},
+    {"fillbatch", fill, true, true, false, 1, "the same in atomic batches of --batch puts"},
+    {"fillsync", fill, true, false, true, 100, "put num/100 keys (at least 1000), each durable"},
+    {"readrandom", read_random, true, false, false, 1, "get keys that are there"},
+    {"readmissing", read_missing, true, false, false, 1, "get keys that are not there"},
+    {"readseq", read_seq, false, false, false, 1, "scan the whole store forward, once"},
 };
 
 }  // namespace
@@ -25,6 +25,11 @@ std::span<const Workload> workloads() noexcept { return kWorkloads; }
 const Workload* find_workload(std::string_view name) noexcept {
   const auto* found = std::ranges::find(kWorkloads, name, &Workload::name);
   return found == std::end(kWorkloads) ? nullptr : found;
+}
+
+StoreOptions store_options(const Workload& workload, StoreOptions options) noexcept {
+  if (workload.synced) options.durability = Durability::power_cut;
+  return options;
 }
 
 std::uint64_t fill_entries(const Workload& workload, std::uint64_t num) noexcept {

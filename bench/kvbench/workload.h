@@ -5,6 +5,8 @@
 #include <span>
 #include <string_view>
 
+#include "engine.h"
+
 namespace siltstone::kvbench {
 
 enum class WorkloadKind : std::uint8_t {
@@ -19,6 +21,7 @@ struct Workload {
   WorkloadKind kind;
   bool shuffled;          ///< fill: in random order, else ascending.
   bool batched;           ///< fill: in batches.
+  bool synced;            ///< fill: every write is durable, whatever the others are.
   std::uint64_t divisor;  ///< fill: num is divided by it.
   std::string_view summary;
 };
@@ -26,6 +29,9 @@ struct Workload {
 [[nodiscard]] std::span<const Workload> workloads() noexcept;
 /// Null when there is none of this name.
 [[nodiscard]] const Workload* find_workload(std::string_view name) noexcept;
+
+/// How a store is made for this workload when `options` were asked for.
+[[nodiscard]] StoreOptions store_options(const Workload& workload, StoreOptions options) noexcept;
 
 /// Entries that a fill writes when asked for `num`: at least a thousand of them, or num.
 [[nodiscard]] std::uint64_t fill_entries(const Workload& workload, std::uint64_t num) noexcept;

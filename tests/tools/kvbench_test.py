@@ -7,6 +7,7 @@ JSON of both.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -88,6 +89,28 @@ class RunTest(CommandTest):
                 self.check_fields(run, {'seconds': NUMBER, 'ops_per_sec': NUMBER})
             self.assertIn(result['ops_per_sec'], [run['ops_per_sec'] for run in result['runs']])
 
+    def test_peers_keep_what_they_are_given_in_both_classes(self):
+        offered = re.search(r'On which of:((?:\s\w+)+)', kvbench('run', '--help').stdout).group(1)
+        peers = [name for name in offered.split() if name not in ('siltstone', 'null')]
+        if not peers:
+            self.skipTest('built without peers')
+        for durability in ('power-cut', 'kill'):
+            report = self.run_small('--engines', ','.join(peers), '--durability', durability,
+                                    '--verify', '--workloads', 'fillbatch,fillsync,fillrandom,'
+                                    'readrandom,readmissing,readseq', '--threads', 2)
+            self.assertEqual(len(report['results']), 6 * len(peers))
+            for row in report['results']:
+                synced = row['workload'] == 'fillsync'
+                self.assertEqual(row['settings']['survives'],
+                                 'power-cut' if synced else durability)
+
+    def test_a_class_that_an_engine_lacks_is_refused(self):
+        result = kvbench('run', '--force', '--workloads', 'fillseq', '--durability', 'kill')
+        self.assertEqual(result.returncode, USAGE)
+        self.assertIn('siltstone makes every write survive a power cut', result.stderr)
+        result = kvbench('run', '--force', '--workloads', 'fillseq', '--durability', 'none')
+        self.assertEqual(result.returncode, USAGE)
+
     def test_every_workload_on_every_engine(self):
         workloads = [name for fill in FILLS for name in (fill, *READS)]
         report = self.run_small('--engines', 'siltstone,null', '--verify', '--batch', 40,
@@ -99,6 +122,7 @@ class RunTest(CommandTest):
             self.assertEqual(row['ops'], NUM)
             self.assertIn(f'{row["engine"]:<10} {row["workload"]:<12} :', self.output)
         for row in report['results'][:len(workloads)]:
+            self.assertEqual(row['settings']['survives'], 'power-cut')
             self.assertEqual(row['settings']['durability'], 'every_commit')
             self.assertIn(row['settings']['io_backend'], ('posix', 'uring'))
             self.assertTrue(row['settings']['verified'])

@@ -77,10 +77,9 @@ class MapStore final : public Store {
 constexpr Engine kMapEngine = {
     .name = "map",
     .keeps_data = true,
-    .durability = "none",
     .version = [] { return std::string("1"); },
-    .settings = [] { return NamedValues{}; },
-    .create = [](const std::string& dir) -> Result<std::unique_ptr<Store>> {
+    .settings = [](const StoreOptions&) { return NamedValues{}; },
+    .create = [](const std::string& dir, const StoreOptions&) -> Result<std::unique_ptr<Store>> {
       CHECK(std::filesystem::is_empty(dir));
       g_log->entries.clear();
       g_log->puts = 0;

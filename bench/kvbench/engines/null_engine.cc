@@ -28,8 +28,10 @@ class NullStore final : public Store {
 };
 
 std::string version() { return "-"; }
-NamedValues settings() { return {}; }
-Result<std::unique_ptr<Store>> create(const std::string&) { return std::make_unique<NullStore>(); }
+NamedValues settings(const StoreOptions&) { return {}; }
+Result<std::unique_ptr<Store>> create(const std::string&, const StoreOptions&) {
+  return std::make_unique<NullStore>();
+}
 
 }  // namespace
 
@@ -37,7 +39,6 @@ extern const Engine kNullEngine;
 const Engine kNullEngine = {
     .name = "null",
     .keeps_data = false,
-    .durability = "none",
     .version = version,
     .settings = settings,
     .create = create,

@@ -76,13 +76,14 @@ const char* io_backend_name() {
   return "unknown";
 }
 
-NamedValues settings() {
-  return {{"compression", compression() == Compression::snappy ? "snappy" : "none"},
+NamedValues settings(const StoreOptions&) {
+  return {{"durability", "every_commit"},
+          {"compression", compression() == Compression::snappy ? "snappy" : "none"},
           {"io_backend", io_backend_name()},
           {"log_io", "posix"}};  // whatever the backend, unless rings are insisted on
 }
 
-Result<std::unique_ptr<Store>> create(const std::string& dir) {
+Result<std::unique_ptr<Store>> create(const std::string& dir, const StoreOptions&) {
   auto db = SILT_TRY(Db::builder(dir).compression(compression()).build());
   const Stats stats = SILT_TRY(db.stats());
   io_backend = stats.io_backend;
@@ -95,7 +96,7 @@ extern const Engine kSiltstoneEngine;
 const Engine kSiltstoneEngine = {
     .name = "siltstone",
     .keeps_data = true,
-    .durability = "every_commit",
+    .offers_kill = false,
     .version = version,
     .settings = settings,
     .create = create,
