@@ -7,6 +7,7 @@ A study is run with few rounds and with more: what the difference costs is the r
 Skipped (77) without strace, or where it may trace nothing.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -22,8 +23,12 @@ CALLS = 'pread64,preadv,preadv2,pwrite64,pwritev,pwritev2,io_uring_enter'
 
 
 def traced(log: Path, *command) -> bool:
+    # The leak checker is a tracer itself, and there can be only one.
+    environment = {**os.environ,
+                   'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'}
     return subprocess.run(['strace', '-f', '-y', '-qq', '-o', log, '-e', f'trace={CALLS}',
-                           *map(str, command)], stdout=subprocess.DEVNULL).returncode == 0
+                           *map(str, command)], stdout=subprocess.DEVNULL,
+                          env=environment).returncode == 0
 
 
 def transfers(lines, name: str, way: str) -> dict:

@@ -24,7 +24,7 @@
 namespace siltstone::kvbench {
 namespace {
 
-constexpr std::size_t kSequentialBytes = std::size_t{1} << 20;
+constexpr std::size_t kMebibyte = std::size_t{1} << 20;
 constexpr std::array kSequentialDepths{1U, 8U};
 constexpr std::size_t kSyncBytes = 4096;
 
@@ -73,9 +73,9 @@ class DeviceStudy final : public Study {
     }
     for (const io::Opcode opcode : {io::Opcode::read, io::Opcode::write}) {
       for (const unsigned depth : kSequentialDepths) {
-        const Load load{opcode, kSequentialBytes, depth, true};
+        const Load load{opcode, kMebibyte, depth, true};
         const auto key = [&load](std::string_view way) { return sequential_key(load, way); };
-        SILT_TRY(run(load, kSequentialBytes / (1 << 20), key, figures));
+        SILT_TRY(run(load, 1, key, figures));
       }
     }
     for (const Method& method : kMethods) {
@@ -100,6 +100,7 @@ class DeviceStudy final : public Study {
   }
 
  private:
+  /// `scale` is what a transfer counts for.
   template <typename Key>
   Result<void> run(const Load& load, double scale, Key key, Figures& figures) {
     if (backends_.wants("plain")) {
@@ -114,7 +115,7 @@ class DeviceStudy final : public Study {
 
   /// Where the next 4 KiB go: behind the last ones, or around in the first MiB of the file.
   [[nodiscard]] std::uint64_t next_place(const Method& method) {
-    constexpr std::uint64_t kAround = (std::uint64_t{1} << 20) / kSyncBytes;
+    constexpr std::uint64_t kAround = kMebibyte / kSyncBytes;
     const std::uint64_t place = places_++;
     return (method.append ? place : place % kAround) * kSyncBytes;
   }

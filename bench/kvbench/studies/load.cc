@@ -128,6 +128,7 @@ Result<double> plain_load(const TestFile& file, const Load& load, double seconds
   PlainLoad shared{.file = file, .load = load};
   std::latch ready(load.depth + 1);
   std::vector<std::jthread> threads;
+  threads.reserve(load.depth);
   for (unsigned i = 0; i < load.depth; ++i) {
     threads.emplace_back([&, i, seed = next_seed()] {
       ready.arrive_and_wait();
