@@ -16,7 +16,7 @@ std::uint64_t per_second(std::uint64_t in_window) noexcept {
 io::Time Meter::started() {
   const io::Time now = clock_.now();
   const base::MutexLock lock(mutex_);
-  ++stats_.submissions;
+  ++stats_.started;
   stats_.peak_depth = std::max(stats_.peak_depth, stats_.depth());
   return now;
 }
@@ -27,7 +27,7 @@ void Meter::ended(Operation operation, io::Time start, bool good, std::uint64_t 
   const auto nanoseconds =
       static_cast<std::uint64_t>(std::max<io::Duration::rep>((now - start).count(), 0));
   const base::MutexLock lock(mutex_);
-  ++stats_.completions;
+  ++stats_.ended;
   count_completion(now);
   if (!good) ++stats_.failed;
   if (buffers > 1) ++stats_.vectored;

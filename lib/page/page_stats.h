@@ -9,8 +9,9 @@
 
 namespace siltstone::page {
 
-/// Counts since the file was opened. An *operation* is one request to the device; what callers
-/// asked for, before merging, is counted apart.
+/// Counts since the file was opened. An *operation* is one transfer, of a batch or alone; what
+/// callers asked for, before merging, is counted apart. What the kernel saw of it is in
+/// io::UringStatistics: a transfer that comes short, or has over 64 buffers, is several requests.
 struct PageStats {
   // Reads: ranges asked for, operations that brought them.
   std::uint64_t ranges_read = 0;   ///< Asked of PageReader.
@@ -28,17 +29,17 @@ struct PageStats {
   std::uint64_t syncs = 0;
   std::uint64_t failed = 0;  ///< Operations and syncs that ended in an error.
   // The queue.
-  std::uint64_t submissions = 0;  ///< Operations and syncs started.
-  std::uint64_t completions = 0;  ///< And ended.
-  std::uint64_t peak_depth = 0;   ///< Most under way at once.
-  std::uint64_t iops = 0;         ///< Completions per second, in the last full window that had any.
-  std::uint64_t peak_iops = 0;    ///< And in the busiest one.
-  base::Histogram read_latency;   ///< From start to completion seen.
+  std::uint64_t started = 0;     ///< Operations and syncs.
+  std::uint64_t ended = 0;       ///< The same.
+  std::uint64_t peak_depth = 0;  ///< Most under way at once.
+  std::uint64_t iops = 0;        ///< Ended per second, in the last full window that had any.
+  std::uint64_t peak_iops = 0;   ///< And in the busiest one.
+  base::Histogram read_latency;  ///< From start to end seen.
   base::Histogram write_latency;
   base::Histogram sync_latency;
 
   /// Under way now.
-  [[nodiscard]] std::uint64_t depth() const noexcept { return submissions - completions; }
+  [[nodiscard]] std::uint64_t depth() const noexcept { return started - ended; }
 };
 
 enum class Operation : std::uint8_t { read, write, sync };

@@ -119,13 +119,15 @@ TEST_CASE("complete: B3 a write without progress ends in an error") {
   CHECK(result.error().offset() == 102);
 }
 
-TEST_CASE("complete: E1 a short write that hides a full disk ends in no_space") {
-  Fixture f;
-  f.control.script = {{.at_most = 4}, {.os_error = ENOSPC}};
-  const auto result = f.open().write_all(f.file, 0, bytes_of(letters(8)));
-  REQUIRE(!result);
-  CHECK(result.error().code() == ErrorCode::no_space);
-  CHECK(result.error().offset() == 4);
+TEST_CASE("complete: E1 E5 a short write that hides a full disk or quota ends in no_space") {
+  for (const int full : {ENOSPC, EDQUOT}) {
+    Fixture f;
+    f.control.script = {{.at_most = 4}, {.os_error = full}};
+    const auto result = f.open().write_all(f.file, 0, bytes_of(letters(8)));
+    REQUIRE(!result);
+    CHECK(result.error().code() == ErrorCode::no_space);
+    CHECK(result.error().offset() == 4);
+  }
 }
 
 TEST_CASE(

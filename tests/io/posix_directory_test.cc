@@ -137,6 +137,20 @@ TEST_CASE("posix directory: A5 D5 a directory whose entry could not be made dura
   CHECK(f.directory->sync());
 }
 
+TEST_CASE("posix directory: E10 without inodes there is no space, and the name is told") {
+  Fixture f;
+  std::optional<Error> made;
+  std::optional<Error> opened;
+  const bool denied = with_denied({{SYS_openat, ENOSPC}, {SYS_mkdirat, ENOSPC}}, [&] {
+    made = f.directory->make_directory("sub").error();
+    opened = f.directory->open("new", {.access = Access::read_write, .create = true}).error();
+  });
+  REQUIRE(denied);
+  CHECK(made->code() == ErrorCode::no_space);
+  CHECK(opened->code() == ErrorCode::no_space);
+  CHECK(opened->path().ends_with("/new"));
+}
+
 TEST_CASE("posix directory: K7 a directory that was renamed is still the same one") {
   Fixture f;
   REQUIRE(f.directory->make_directory("before"));

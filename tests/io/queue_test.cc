@@ -2,12 +2,17 @@
 // comes back as the errno it is.
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <filesystem>
+#include <iterator>
+#include <optional>
 #include <set>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -63,6 +68,23 @@ struct Fixture : QueueFixture {
 void drop_cache(File& file) {
   const int descriptor = static_cast<PosixFile&>(file).descriptor();
   posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED);
+}
+
+/// Flushes that the device under a file was asked for; nothing where that cannot be told.
+std::optional<std::uint64_t> flushes_under(File& file) {
+  const std::uint64_t number = file.info()->id.device;
+  std::filesystem::path device = "/sys/dev/block/" + std::to_string(gnu_dev_major(number)) + ':' +
+                                 std::to_string(gnu_dev_minor(number));
+  if (!std::filesystem::exists(device)) return std::nullopt;
+  device = std::filesystem::canonical(device);
+  if (std::filesystem::exists(device / "partition")) device = device.parent_path();
+  // Without a cache of its own, or when it can write through it, a device needs none.
+  if (slurp(device / "queue/write_cache") != "write back\n") return std::nullopt;
+  if (slurp(device / "queue/fua") != "0\n") return std::nullopt;
+  std::istringstream figures(slurp(device / "stat"));
+  std::vector<std::uint64_t> all{std::istream_iterator<std::uint64_t>(figures), {}};
+  if (all.size() < 17) return std::nullopt;
+  return all[15];
 }
 
 std::set<std::string> io_threads() {
@@ -143,8 +165,9 @@ TEST_CASE_TEMPLATE("queue: polling alone finishes a batch of reads", On, ALL_STO
   for (std::size_t i = 0; i < 8; ++i) CHECK(pages[i].holds(i));
 }
 
-TEST_CASE_TEMPLATE("queue: it takes no more than its capacity, and goes on when that is reaped", On,
-                   ALL_STORAGES) {
+TEST_CASE_TEMPLATE(
+    "queue: I8 ring_full_backpressure, it takes no more than its capacity until that is reaped", On,
+    ALL_STORAGES) {
   Fixture<On> f;
   f.fill_file(1);
   const std::size_t capacity = f.queue->capacity();
@@ -236,6 +259,35 @@ TEST_CASE_TEMPLATE("queue: E6 a file at its size limit takes a part, and then th
   CHECK(result.error().code() == ErrorCode::no_space);
   CHECK(result.error().offset() == 10'000);
   CHECK(f.file->info()->size_bytes == 10'000);
+}
+
+TEST_CASE_TEMPLATE("queue: a durable write, and a sync, reach the device", On, ALL_STORAGES) {
+  Fixture<On> f;
+  f.fill_file(1);
+  const auto direct = f.open(true);
+  Page page;
+  page.fill(3);
+  const iovec buffer{page.bytes.data(), kPage};
+  const auto before = flushes_under(*direct);
+  if (!before) {
+    MESSAGE("skipped: this device does not tell of its flushes");
+    return;
+  }
+  constexpr int kTimes = 8;
+  for (int i = 0; i < kTimes; ++i) {
+    Request write{
+        .opcode = Opcode::write, .durable = true, .file = direct.get(), .buffers = {&buffer, 1}};
+    REQUIRE(f.run(write) == kPage);
+  }
+  const auto between = flushes_under(*direct);
+  CHECK(*between >= *before + kTimes);
+  for (int i = 0; i < kTimes; ++i) {
+    Request write{.opcode = Opcode::write, .file = f.file.get(), .buffers = {&buffer, 1}};
+    REQUIRE(f.run(write) == kPage);
+    Request sync{.opcode = Opcode::sync, .file = f.file.get(), .buffers = {}};
+    REQUIRE(f.run(sync) == 0);
+  }
+  CHECK(*flushes_under(*direct) >= *between + kTimes);
 }
 
 TEST_CASE_TEMPLATE("queue: I4 where RWF_DSYNC is refused a durable write is a write and a sync", On,

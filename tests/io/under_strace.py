@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Runs the tests of queues while strace makes every second call fail in passing, or one for good.
+"""Runs tests while strace makes system calls fail in passing, again and again, or one for good.
 
-    tests/io/under_strace.py IO_TESTS
+    tests/io/under_strace.py IO_TESTS DB_TESTS
 
 Skipped (77) without strace, or where it may trace nothing.
 """
@@ -11,17 +11,23 @@ import subprocess
 import sys
 
 SKIPPED = 77
+PASSING = ('EAGAIN', 'EBUSY', 'EINTR')
 
-# what happens, what strace does, which tests must pass all the same
-FAULTS = [
-    ('I5 entering a ring is refused in passing', 'io_uring_enter:error=EAGAIN:when=1+2', 'queue:*'),
-    ('I5 entering a ring is busy in passing', 'io_uring_enter:error=EBUSY:when=1+2', 'queue:*'),
-    ('I5 O3 entering a ring is interrupted', 'io_uring_enter:error=EINTR:when=1+2', 'queue:*'),
+# What happens, what strace does, which tests must pass all the same.
+QUEUE_FAULTS = [
     ('I2 rings cannot be made after the first', 'io_uring_setup:error=ENOMEM:when=2+', 'queue:*'),
     ('I1 there are no rings', 'io_uring_setup:error=ENOSYS', 'queue:*'),
     ('B3 reads are interrupted', 'preadv:error=EINTR:when=1+2', 'queue: a batch*'),
     ('B3 writes are interrupted', 'pwritev:error=EINTR:when=1+2', 'queue: a batch*'),
-]
+] + [(f'I5 O3 entering a ring is refused with {error}', f'io_uring_enter:error={error}:when=1+2',
+      'queue:*') for error in PASSING]
+
+# Here calls may fail and opens may fail, but what was acknowledged must be there.
+STORE_FAULTS = [
+    (f'I5 O3 {call} fails with {error}', f'{call}:error={error}:when={when}', 'passing failures:*')
+    for call, when in (('io_uring_enter', '2+3'), ('pwritev2', '2+3'), ('pwritev', '2+3'),
+                       ('preadv', '2+3'), ('fdatasync', '3+4'))
+    for error in PASSING]
 
 
 def traced(fault, *command):
@@ -35,10 +41,11 @@ def main():
         print('skipped: needs strace, and leave to trace')
         return SKIPPED
     failed = 0
-    for name, fault, tests in FAULTS:
-        result = traced(fault, sys.argv[1], '--no-breaks', f'--test-case={tests}')
-        print(f'{name} ({fault}): {"failed" if result.returncode else "passed"}', flush=True)
-        failed += result.returncode != 0
+    for executable, faults in zip(sys.argv[1:], (QUEUE_FAULTS, STORE_FAULTS), strict=True):
+        for name, fault, tests in faults:
+            result = traced(fault, executable, '--no-breaks', '--no-skip', f'--test-case={tests}')
+            print(f'{name} ({fault}): {"failed" if result.returncode else "passed"}', flush=True)
+            failed += result.returncode != 0
     return 1 if failed else 0
 
 

@@ -2,6 +2,7 @@
 #include "io/uring_storage.h"
 
 #include <fcntl.h>
+#include <liburing.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <array>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,6 +54,29 @@ std::vector<std::string> ring_infos() {
 
 bool any_contains(const std::vector<std::string>& texts, const std::string& part) {
   return std::ranges::any_of(texts, [&](const auto& text) { return text.contains(part); });
+}
+
+std::set<int> ring_descriptors() {
+  std::set<int> descriptors;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    if (std::filesystem::read_symlink(entry, gone) == "anon_inode:[io_uring]") {
+      descriptors.insert(std::stoi(entry.path().filename()));
+    }
+  }
+  return descriptors;
+}
+
+/// Puts a completion into a ring, as only a bug could. False where the kernel cannot do that.
+bool post_completion(int ring, std::uint64_t tag, unsigned result) {
+  io_uring own{};
+  if (io_uring_queue_init(2, &own, 0) != 0) return false;
+  io_uring_prep_msg_ring(io_uring_get_sqe(&own), ring, result, tag, 0);
+  io_uring_cqe* done = nullptr;
+  const bool posted = io_uring_submit_and_wait(&own, 1) == 1 &&
+                      io_uring_peek_cqe(&own, &done) == 0 && done->res == 0;
+  io_uring_queue_exit(&own);
+  return posted;
 }
 
 std::size_t kernel_threads() {
@@ -309,6 +334,40 @@ TEST_CASE("uring: I9 a sandbox that closes later is an error that stays, and clo
     CHECK(later.error().os_error() == EPERM);
     CHECK(channel.sync(*f.files.file).error().os_error() == EPERM);
   });
+}
+
+TEST_CASE("uring: B9 a completion that is not ours breaks the queue, and ends no request twice") {
+  if (!rings_work()) return;
+  // The tag of the first request, which has completed by then; slots that are free; no slot at all.
+  constexpr std::uint64_t kFirst = std::uint64_t{1} << 32;
+  for (const std::uint64_t tag : {kFirst, kFirst | 3, std::uint64_t{3}, ~std::uint64_t{0}}) {
+    RingFixture f;
+    f.files.fill_file(2);
+    const std::set<int> others = ring_descriptors();
+    Page page;
+    const iovec buffer{page.bytes.data(), kPage};
+    Request read{.file = f.files.file.get(), .offset = kPage, .buffers = {&buffer, 1}};
+    REQUIRE(f.files.run(read) == kPage);
+    std::set<int> rings = ring_descriptors();
+    for (const int other : others) rings.erase(other);
+    REQUIRE(rings.size() == 1);
+    if (!post_completion(*rings.begin(), tag, 1)) {
+      MESSAGE("skipped: the kernel passes no messages between rings");
+      return;
+    }
+    std::array<Request*, 1> batch{&read};
+    REQUIRE(f.files.queue->submit(batch) == 1);
+    std::array<Request*, 4> done{};
+    std::int64_t count = 0;
+    std::int64_t completed = 0;
+    for (int i = 0; i < 10 && count >= 0; ++i) {
+      count = f.files.queue->reap(done, 1);
+      completed += std::max<std::int64_t>(count, 0);
+    }
+    CHECK(count == -EPROTO);
+    CHECK(completed <= 1);
+    CHECK(f.files.queue->submit(batch) == -EPROTO);
+  }
 }
 
 TEST_CASE("uring: I10 the child of a fork gets an error, and leaves the parent's ring alone") {

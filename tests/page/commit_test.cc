@@ -113,6 +113,18 @@ TEST_CASE("D3: a failed data sync leaves no trace, taints what it covered, and i
   CHECK(bench.holds(elsewhere, 2));
 }
 
+TEST_CASE("E9: space that only the sync finds missing taints as any failed sync does") {
+  CommitBench bench;
+  const Extent mine = bench.write_extent(16, 2);
+  bench.fail({.on = Op::sync, .path = "*/pages", .error = ENOSPC});
+  const auto failed = bench.commit("three", {.added = {mine}});
+  REQUIRE(!failed);
+  CHECK(failed.error().code() == ErrorCode::no_space);
+  CHECK(bench.known);
+  CHECK(bench.file->is_tainted(mine));
+  CHECK(bench.after_power_cuts() == Payloads{"two"});
+}
+
 TEST_CASE("D8: a failed write fails the commit of its extent although the sync returns 0") {
   CommitBench bench;
   const Extent extent = bench.file->allocate(16, Claim::reserved).value();

@@ -1,6 +1,6 @@
 // Power cuts at every point of the canonical workload, each torn in many ways: every image must
 // open to the last acknowledged state or one in doubt, whole, and go on from there, also when the
-// power goes again while it is being opened.
+// power goes again while it is being opened (A2, A8, A9, B1).
 //
 //   page_crash [IMAGES [SCRIPT CUT CRASH]]
 //

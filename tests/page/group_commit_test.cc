@@ -113,7 +113,7 @@ TEST_CASE("group commit: a tainted job fails alone") {
   CHECK(bench.open() == "b");
 }
 
-TEST_CASE("group commit: a failure is told to all, and the next group goes on") {
+TEST_CASE("group commit: D6 a failure is told to all, and the next group goes on") {
   GroupBench bench;
   Ticket first({}, const_cast<char*>(&kNames[0]));
   Ticket second({}, const_cast<char*>(&kNames[1]));

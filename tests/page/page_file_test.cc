@@ -380,6 +380,19 @@ TEST_CASE("E2: a disk that gives less than an eighth still gives what is needed"
   CHECK(bench.file->allocate(200, Claim::ordinary));
 }
 
+TEST_CASE("E5: a quota that is used up is a full disk") {
+  Bench bench;
+  bench.create("one");
+  const auto rule = bench.fail(
+      {.on = Op::allocate, .path = "*/pages", .error = EDQUOT, .times = support::kAlways});
+  Result<Extent> extent = bench.file->allocate(64, Claim::ordinary);
+  while (extent) extent = bench.file->allocate(64, Claim::ordinary);
+  CHECK(extent.error().code() == ErrorCode::no_space);
+  CHECK(extent.error().os_error() == EDQUOT);
+  bench.storage.faults().remove(rule);
+  CHECK(bench.file->allocate(64, Claim::ordinary));
+}
+
 TEST_CASE("E7: without fallocate the file grows by its length") {
   support::SimStorageOptions options;
   options.can_allocate = false;

@@ -109,4 +109,17 @@ TEST_CASE_TEMPLATE("batch_read_keeps_key_order: on disk, with duplicates, gaps a
   }
 }
 
+TEST_CASE_TEMPLATE("page file on disk: F5 one that is removed goes on, and is missed afterwards",
+                   On, Plain, Rings) {
+  DiskBench<On> bench;
+  const Extent extent = bench.write(16, 1);
+  REQUIRE(bench.directory->remove("pages"));
+  bench.commit("two", {.added = {extent}});
+  CHECK(bench.holds(extent, 16, 1));
+  bench.file.reset();
+  const auto opened = PageFile::open(*bench.directory, "pages", *bench.channel, bench.clock);
+  REQUIRE(!opened);
+  CHECK(io::is_not_found(opened.error()));
+}
+
 }  // namespace siltstone::page
