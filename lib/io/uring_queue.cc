@@ -224,12 +224,12 @@ std::int64_t UringQueue::result_of(const Request& request, std::int32_t result) 
   return result;
 }
 
-// What the kernel never took needs no waiting for. Where it lets nobody into the ring any more (a
+// What the kernel does not have and will not take needs no waiting for. Where it lets nobody into the ring any more (a
 // sandbox that closed later), completions need not show; but the device is done within the time
 // this waits.
 void UringQueue::drain() noexcept {
   std::array<RingCompletion, 32> completions;
-  for (unsigned pauses = 0; in_ring_ > ring_->in_line() && pauses < kMaxPauses;) {
+  for (unsigned pauses = 0; in_ring_ > ring_->kept_back() && pauses < kMaxPauses;) {
     const std::size_t popped = ring_->pop(completions);
     for (std::size_t i = 0; i < popped; ++i) static_cast<void>(complete(completions[i]));
     if (popped != 0) continue;

@@ -98,6 +98,10 @@ bool Ring::is_parents() const noexcept { return getpid() != process_; }
 
 unsigned Ring::in_line() const noexcept { return io_uring_sq_ready(ring_.get()); }
 
+unsigned Ring::kept_back() const noexcept {
+  return setup_.sqpoll ? ring_->sq.sqe_tail - ring_->sq.sqe_head : in_line();
+}
+
 bool Ring::wants_enter() const noexcept {
   return setup_.exclusive || setup_.iopoll || in_line() != 0;
 }

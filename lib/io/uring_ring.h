@@ -73,6 +73,9 @@ class Ring {
   [[nodiscard]] bool wants_enter() const noexcept;
   /// Requests that the kernel has not taken yet.
   [[nodiscard]] unsigned in_line() const noexcept;
+  /// Those of them that it will not take unless it is entered. A thread of the kernel takes all
+  /// that it was once shown, whenever it gets round to it.
+  [[nodiscard]] unsigned kept_back() const noexcept;
   /// For RingSetup::share_with.
   [[nodiscard]] int descriptor() const noexcept;
   /// True in the child of a fork, where the ring's memory is not there.

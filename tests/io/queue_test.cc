@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <iterator>
@@ -203,20 +204,27 @@ TEST_CASE_TEMPLATE("queue: B8 one that goes waits for what is under way", On, AL
   Fixture<On> f;
   f.fill_file(16);
   const auto file = f.open(true);
+  std::array<Page, 16> pages;
   for (int round = 0; round < 20; ++round) {
     auto queue = f.storage.make_queue(16).value();
-    auto pages = std::make_unique<std::array<Page, 16>>();
     std::array<iovec, 16> buffers;
     std::array<Request, 16> requests;
     std::array<Request*, 16> batch;
     for (std::size_t i = 0; i < 16; ++i) {
-      buffers[i] = {(*pages)[i].bytes.data(), kPage};
+      buffers[i] = {pages[i].bytes.data(), kPage};
       requests[i] = {.file = file.get(), .offset = i * kPage, .buffers = {&buffers[i], 1}};
       batch[i] = &requests[i];
     }
     REQUIRE(queue->submit(batch) == 16);
+    std::array<Request*, 1> done{};
+    if (round % 2 == 0) REQUIRE(queue->reap(done, 0) >= 0);  // a ring hands them over now
     queue.reset();
-    pages.reset();  // a read that still ran would now write into freed memory
+    // A read that still ran would write over this.
+    for (Page& page : pages) page.bytes.fill(std::byte{0xee});
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    for (const Page& page : pages) {
+      CHECK(std::ranges::all_of(page.bytes, [](std::byte b) { return b == std::byte{0xee}; }));
+    }
   }
 }
 

@@ -94,6 +94,44 @@ struct RingFixture {
   QueueFixture files{storage};
 };
 
+/// A queue whose ring can be told from all others, and reads to give it.
+struct OneRing {
+  explicit OneRing(RingFixture& f) : queue(f.storage.make_queue(8).value()) {
+    for (std::size_t i = 0; i < reads.size(); ++i) {
+      buffers[i] = {pages[i].bytes.data(), kPage};
+      reads[i] = {.file = f.files.file.get(), .buffers = {&buffers[i], 1}};
+    }
+  }
+
+  /// How many requests came back, until so many did or an error; `last` is what reap() said last.
+  std::int64_t reap_until(std::int64_t wanted) {
+    std::array<Request*, 8> done{};
+    std::int64_t count = 0;
+    for (int i = 0; i < 10 && count < wanted; ++i) {
+      last = queue->reap(done, 1);
+      if (last < 0) break;
+      count += last;
+    }
+    return count;
+  }
+  /// To be called once the ring is there.
+  bool post(std::uint64_t tag, unsigned result) {
+    std::set<int> ours = ring_descriptors();
+    for (const int other : others) ours.erase(other);
+    REQUIRE(ours.size() == 1);
+    const bool posted = post_completion(*ours.begin(), tag, result);
+    if (!posted) MESSAGE("skipped: the kernel passes no messages between rings");
+    return posted;
+  }
+
+  std::set<int> others = ring_descriptors();
+  std::array<Page, 3> pages;
+  std::array<iovec, 3> buffers;
+  std::array<Request, 3> reads;
+  std::int64_t last = 0;
+  std::unique_ptr<Queue> queue;  // last: waits, when it goes, for what uses the rest
+};
+
 /// Reads a page through a fresh channel and says whether it is the right one.
 bool reads_page(QueueFixture& files, File& file, std::size_t number) {
   Channel channel(files.storage.make_queue(8).value());
@@ -343,31 +381,61 @@ TEST_CASE("uring: B9 a completion that is not ours breaks the queue, and ends no
   for (const std::uint64_t tag : {kFirst, kFirst | 3, std::uint64_t{3}, ~std::uint64_t{0}}) {
     RingFixture f;
     f.files.fill_file(2);
-    const std::set<int> others = ring_descriptors();
-    Page page;
-    const iovec buffer{page.bytes.data(), kPage};
-    Request read{.file = f.files.file.get(), .offset = kPage, .buffers = {&buffer, 1}};
-    REQUIRE(f.files.run(read) == kPage);
-    std::set<int> rings = ring_descriptors();
-    for (const int other : others) rings.erase(other);
-    REQUIRE(rings.size() == 1);
-    if (!post_completion(*rings.begin(), tag, 1)) {
-      MESSAGE("skipped: the kernel passes no messages between rings");
-      return;
-    }
-    std::array<Request*, 1> batch{&read};
-    REQUIRE(f.files.queue->submit(batch) == 1);
-    std::array<Request*, 4> done{};
-    std::int64_t count = 0;
-    std::int64_t completed = 0;
-    for (int i = 0; i < 10 && count >= 0; ++i) {
-      count = f.files.queue->reap(done, 1);
-      completed += std::max<std::int64_t>(count, 0);
-    }
-    CHECK(count == -EPROTO);
-    CHECK(completed <= 1);
-    CHECK(f.files.queue->submit(batch) == -EPROTO);
+    OneRing ring(f);
+    // Two at first, so that the next one has not the slot of the first.
+    REQUIRE(ring.queue->submit(std::array{&ring.reads[0], &ring.reads[1]}) == 2);
+    CHECK(ring.reap_until(2) == 2);
+    if (!ring.post(tag, 1)) return;
+    REQUIRE(ring.queue->submit(std::array{&ring.reads[2]}) == 1);
+    CHECK(ring.reap_until(3) <= 1);
+    CHECK(ring.last == -EPROTO);
+    CHECK(ring.queue->submit(std::array{&ring.reads[0]}) == -EPROTO);
   }
+}
+
+TEST_CASE("uring: I6 a sync that was cancelled never began, and is carried out") {
+  if (!rings_work()) return;
+  RingFixture f;
+  f.files.fill_file(2);
+  OneRing ring(f);
+  REQUIRE(ring.queue->submit(std::array{&ring.reads[0]}) == 1);
+  CHECK(ring.reap_until(1) == 1);
+  Request sync{.opcode = Opcode::sync, .file = f.files.file.get(), .buffers = {}};
+  if (!ring.post((std::uint64_t{2} << 32), static_cast<unsigned>(-ECANCELED))) return;
+  REQUIRE(ring.queue->submit(std::array{&sync}) == 1);
+  static_cast<void>(ring.reap_until(1));
+  CHECK(sync.result == 0);
+}
+
+TEST_CASE("uring: I8 in a ring that came out smaller there is never more under way than it holds") {
+  if (!rings_work()) return;
+  const bool denied = with_denied({{SYS_io_uring_setup, ENOMEM, 0, 64}}, [&] {
+    RingFixture f({.ring_depth = 64});
+    f.files.fill_file(1);
+    const auto direct = f.files.open(true);
+    auto queue = f.storage.make_queue(64).value();
+    std::vector<Page> pages(64);
+    std::vector<iovec> buffers;
+    std::vector<Request> reads;
+    std::vector<Request*> batch;
+    for (Page& page : pages) buffers.push_back({page.bytes.data(), kPage});
+    for (iovec& buffer : buffers) reads.push_back({.file = direct.get(), .buffers = {&buffer, 1}});
+    for (Request& read : reads) batch.push_back(&read);
+    std::array<Request*, 64> done{};
+    std::size_t taken = 0;
+    std::size_t given = 0;
+    while (given < 64) {
+      const auto more = queue->submit(std::span(batch).subspan(taken));
+      REQUIRE(more >= 0);
+      taken += static_cast<std::size_t>(more);
+      CHECK(taken - given <= 32);
+      const auto back = queue->reap(done, more == 0 ? 1 : 0);
+      REQUIRE(back >= 0);
+      given += static_cast<std::size_t>(back);
+    }
+    CHECK(f.storage.report().depth == 32);
+  });
+  REQUIRE(denied);
 }
 
 TEST_CASE("uring: I10 the child of a fork gets an error, and leaves the parent's ring alone") {
