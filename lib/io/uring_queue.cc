@@ -224,9 +224,9 @@ std::int64_t UringQueue::result_of(const Request& request, std::int32_t result) 
   return result;
 }
 
-// What the kernel does not have and will not take needs no waiting for. Where it lets nobody into the ring any more (a
-// sandbox that closed later), completions need not show; but the device is done within the time
-// this waits.
+// What the kernel does not have and will not take needs no waiting for. Where it lets nobody into
+// the ring any more (a sandbox that closed later), completions need not show; but the device is
+// done within the time this waits.
 void UringQueue::drain() noexcept {
   std::array<RingCompletion, 32> completions;
   for (unsigned pauses = 0; in_ring_ > ring_->kept_back() && pauses < kMaxPauses;) {

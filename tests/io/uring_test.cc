@@ -96,10 +96,11 @@ struct RingFixture {
 
 /// A queue whose ring can be told from all others, and reads to give it.
 struct OneRing {
-  explicit OneRing(RingFixture& f) : queue(f.storage.make_queue(8).value()) {
+  explicit OneRing(RingFixture& f)
+      : direct(f.files.open(true)), queue(f.storage.make_queue(8).value()) {
     for (std::size_t i = 0; i < reads.size(); ++i) {
       buffers[i] = {pages[i].bytes.data(), kPage};
-      reads[i] = {.file = f.files.file.get(), .buffers = {&buffers[i], 1}};
+      reads[i] = {.file = direct.get(), .buffers = {&buffers[i], 1}};
     }
   }
 
@@ -129,6 +130,7 @@ struct OneRing {
   std::array<iovec, 3> buffers;
   std::array<Request, 3> reads;
   std::int64_t last = 0;
+  std::unique_ptr<File> direct;  // so that what is posted is there before what is read
   std::unique_ptr<Queue> queue;  // last: waits, when it goes, for what uses the rest
 };
 
@@ -379,17 +381,22 @@ TEST_CASE("uring: B9 a completion that is not ours breaks the queue, and ends no
   // The tag of the first request, which has completed by then; slots that are free; no slot at all.
   constexpr std::uint64_t kFirst = std::uint64_t{1} << 32;
   for (const std::uint64_t tag : {kFirst, kFirst | 3, std::uint64_t{3}, ~std::uint64_t{0}}) {
-    RingFixture f;
-    f.files.fill_file(2);
-    OneRing ring(f);
-    // Two at first, so that the next one has not the slot of the first.
-    REQUIRE(ring.queue->submit(std::array{&ring.reads[0], &ring.reads[1]}) == 2);
-    CHECK(ring.reap_until(2) == 2);
-    if (!ring.post(tag, 1)) return;
-    REQUIRE(ring.queue->submit(std::array{&ring.reads[2]}) == 1);
-    CHECK(ring.reap_until(3) <= 1);
-    CHECK(ring.last == -EPROTO);
-    CHECK(ring.queue->submit(std::array{&ring.reads[0]}) == -EPROTO);
+    // After one request the next one has the slot of the first; after two it has not.
+    for (const std::int64_t before : {1, 2}) {
+      RingFixture f;
+      f.files.fill_file(2);
+      OneRing ring(f);
+      const std::array<Request*, 2> first{&ring.reads[0], &ring.reads[1]};
+      REQUIRE(ring.queue->submit(std::span(first).first(static_cast<std::size_t>(before))) ==
+              before);
+      CHECK(ring.reap_until(before) == before);
+      if (!ring.post(tag, 1)) return;
+      REQUIRE(ring.queue->submit(std::array{&ring.reads[2]}) == 1);
+      CHECK(ring.reap_until(3) <= 1);
+      CHECK(ring.reads[2].result != 1);
+      CHECK(ring.last == -EPROTO);
+      CHECK(ring.queue->submit(std::array{&ring.reads[0]}) == -EPROTO);
+    }
   }
 }
 
