@@ -259,10 +259,14 @@ Result<void> CommitPath::see_through(Work work, Waiter& self, std::optional<Grou
   }
   if (!group && self.state.load(std::memory_order_relaxed) == Waiter::kLeads) {
     const base::MutexLock lock(mutex_);
-    if (failure_) return std::unexpected(failure_->undecided);
-    group = begin(work);
+    if (!failure_) group = begin(work);
+    if (failure_) self.error = failure_->undecided;
   }
-  if (group) return run(work, *group);
+  if (group) {
+    if (auto done = run(work, *group); !done) self.error = std::move(done).error();
+  }
+  // In mode interval an earlier drain may have reached what the tail's leader failed to.
+  if (self.error && self.target <= durable()) return {};
   if (self.error) return std::unexpected(std::move(*self.error));
   return {};
 }

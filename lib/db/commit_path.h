@@ -172,6 +172,7 @@ class CommitPath {
       SILT_REQUIRES(mutex_);
   void hand_over(Work work, Errands& errands) noexcept SILT_REQUIRES(mutex_);
   [[nodiscard]] Error refuse(const Error& cause, Errands& errands) noexcept SILT_REQUIRES(mutex_);
+  void fail(WaiterList& waiters, Errands& errands) noexcept SILT_REQUIRES(mutex_);
   void release_ring(Errands& errands) noexcept SILT_REQUIRES(mutex_);
   void publish(base::Sequence last) noexcept SILT_REQUIRES(mutex_);
   void settle(Errands& errands) noexcept SILT_EXCLUDES(mutex_);

@@ -116,7 +116,7 @@ Result<void> CommitPath::run_tail(const Group& group) noexcept {
       errands.done.take_from(tail_.current);
     } else {
       errands.error = written.error();
-      errands.failed.take_from(tail_.current);
+      fail(tail_.current, errands);
     }
     hand_over(Work::tail, errands);
     release_ring(errands);
@@ -145,12 +145,19 @@ Error CommitPath::refuse(const Error& cause, Errands& errands) noexcept {
       .undecided = retold(cause, "", WriteOutcome::undecided),
   };
   errands.error = failure_->undecided;
-  errands.failed.take_from(drain_.current);
-  errands.failed.take_from(drain_.next);
-  errands.failed.take_from(tail_.next);
+  fail(drain_.current, errands);
+  fail(drain_.next, errands);
+  fail(tail_.next, errands);
   admission_.take_all(errands.done);  // they see the failure for themselves
   drain_.busy = false;
   return failure_->undecided;
+}
+
+// A good drain before may have reached some of them already: these are visible, and acknowledged.
+void CommitPath::fail(WaiterList& waiters, Errands& errands) noexcept {
+  while (Waiter* const waiter = waiters.pop()) {
+    (waiter->target <= durable() ? errands.done : errands.failed).push(*waiter);
+  }
 }
 
 void CommitPath::release_ring(Errands& errands) noexcept {

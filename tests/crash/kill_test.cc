@@ -1,11 +1,12 @@
 // kill -9 against a real process on real files, with an oracle.
 //
-//   kill_test [--rounds N] [--threads N] [--seed S]
+//   kill_test [--rounds N] [--threads N] [--seed S] [--durability 0|1|2]
 //
 // Each round a child opens the store and writes, telling through a pipe what was acknowledged. The
 // parent kills it at a random moment - during the open, too - opens the store and checks: of every
-// writer's own list of writes exactly a prefix is there, nothing acknowledged is lost, at most the
-// one write under way was added, and no batch is torn. Writers draw their writes from the seed, so
+// writer's own list of writes exactly a prefix is there, nothing acknowledged is lost (in write_back,
+// durability 2: nothing that a flush() covered), at most the one write under way was added, and no
+// batch is torn. Writers draw their writes from the seed, so
 // that the parent knows them without being told.
 #include <poll.h>
 #include <signal.h>
@@ -38,20 +39,32 @@ struct Arguments {
   std::uint64_t rounds = 200;
   std::uint64_t threads = 1;
   std::uint64_t seed = 1;
+  std::uint64_t durability = 0;  ///< As the enumerators count.
+
+  [[nodiscard]] Builder builder(const std::string& dir) const {
+    Builder builder = Db::builder(dir);
+    builder.durability(static_cast<Durability>(durability));
+    return builder;
+  }
 };
 
-/// What a writer tells: its next write was acknowledged. Small enough for a pipe never to split it.
-struct Acknowledged {
+/// What a writer tells: its next write was acknowledged, or all of them were flushed. Small enough
+/// for a pipe never to split it.
+struct Message {
   std::uint32_t writer;
+  bool is_flush;
 };
 
 using State = std::map<std::string, std::string>;
 
 [[noreturn]] void fail(const Arguments& arguments, const std::string& what) {
-  std::fprintf(stderr, "FAILED: %s\nagain: kill_test --rounds %llu --threads %llu --seed %llu\n",
+  std::fprintf(stderr,
+               "FAILED: %s\nagain: kill_test --rounds %llu --threads %llu --seed %llu "
+               "--durability %llu\n",
                what.c_str(), static_cast<unsigned long long>(arguments.rounds),
                static_cast<unsigned long long>(arguments.threads),
-               static_cast<unsigned long long>(arguments.seed));
+               static_cast<unsigned long long>(arguments.seed),
+               static_cast<unsigned long long>(arguments.durability));
   std::exit(1);
 }
 
@@ -81,18 +94,22 @@ Batch make_write(std::uint64_t seed, std::uint32_t writer, std::uint64_t index, 
 
 /// What the store must hold of one writer.
 struct Oracle {
-  std::uint64_t acknowledged = 0;  ///< Writes that surely count.
-  State state;                     ///< After them.
+  std::uint64_t acknowledged = 0;
+  std::uint64_t safe = 0;  ///< Writes that surely count.
+  State state;             ///< After those.
 };
 
 /// The child: writes until it is killed.
 [[noreturn]] void write_until_killed(const Arguments& arguments, const std::string& dir, int pipe,
                                      const std::vector<Oracle>& oracles) {
-  auto db = Db::builder(dir).build();
+  auto db = arguments.builder(dir).build();
   if (!db) {
     std::fprintf(stderr, "child: %s\n", db.error().to_string().c_str());
     _exit(2);
   }
+  const auto tell = [&](const Message& message) {
+    if (write(pipe, &message, sizeof message) != sizeof message) _exit(2);
+  };
   const auto writer = [&](std::uint32_t number) {
     for (std::uint64_t index = oracles[number].acknowledged;; ++index) {
       const Batch batch = make_write(arguments.seed, number, index, nullptr);
@@ -100,8 +117,10 @@ struct Oracle {
         std::fprintf(stderr, "child: %s\n", commit.error().to_string().c_str());
         _exit(2);
       }
-      const Acknowledged message{number};
-      if (write(pipe, &message, sizeof message) != sizeof message) _exit(2);
+      tell({number, false});
+      if (arguments.durability != 2 || index % 40 != 0) continue;
+      if (!db->flush()) _exit(2);
+      tell({number, true});
     }
   };
   std::vector<std::thread> threads;
@@ -115,12 +134,16 @@ struct Oracle {
 void watch_and_kill(const Arguments& arguments, pid_t child, int pipe, Clock::time_point deadline,
                     std::uint64_t enough, std::vector<Oracle>& oracles) {
   const auto take_one = [&] {
-    Acknowledged message{};
+    Message message{};
     const ssize_t got = read(pipe, &message, sizeof message);
     if (got == 0) return false;
     if (got != sizeof message) fail(arguments, "the pipe");
     Oracle& oracle = oracles.at(message.writer);
-    make_write(arguments.seed, message.writer, oracle.acknowledged++, &oracle.state);
+    if (!message.is_flush) ++oracle.acknowledged;
+    if (!message.is_flush && arguments.durability == 2) return true;
+    for (; oracle.safe < oracle.acknowledged; ++oracle.safe) {
+      make_write(arguments.seed, message.writer, oracle.safe, &oracle.state);
+    }
     return true;
   };
   for (; enough != 0; --enough) {
@@ -150,21 +173,25 @@ bool ever_written(const std::vector<Oracle>& oracles) {
   return std::ranges::any_of(oracles, [](const Oracle& o) { return o.acknowledged != 0; });
 }
 
-/// Each writer's keys are as after its acknowledged writes, or after one more, which then counts.
+/// Each writer's keys are as after the writes that are safe, or after some more of those that it
+/// made, which then count.
 void check(const Arguments& arguments, const std::string& dir, bool read_only,
            std::vector<Oracle>& oracles) {
-  auto db = Db::builder(dir).read_only(read_only).build();
+  auto db = arguments.builder(dir).read_only(read_only).build();
   if (!db && read_only && !ever_written(oracles)) return;  // killed before there was a store
   if (!db) fail(arguments, "open: " + db.error().to_string());
   for (std::uint32_t writer = 0; writer < oracles.size(); ++writer) {
     Oracle& oracle = oracles[writer];
     const State found = read_all(arguments, *db, std::to_string(writer) + "/");
-    if (found == oracle.state) continue;
-    make_write(arguments.seed, writer, oracle.acknowledged++, &oracle.state);
-    if (found != oracle.state) {
-      fail(arguments, "writer " + std::to_string(writer) + ": no prefix of its writes with all " +
-                          std::to_string(oracle.acknowledged - 1) + " that were acknowledged");
+    const std::uint64_t least = oracle.safe;
+    for (; found != oracle.state; ++oracle.safe) {
+      if (oracle.safe > oracle.acknowledged) {
+        fail(arguments, "writer " + std::to_string(writer) + ": no prefix of its writes with all " +
+                            std::to_string(least) + " that are safe");
+      }
+      make_write(arguments.seed, writer, oracle.safe, &oracle.state);
     }
+    oracle.acknowledged = oracle.safe;
   }
   if (const auto closed = db->close(); !closed) fail(arguments, closed.error().to_string());
 }
@@ -193,15 +220,18 @@ void run_round(const Arguments& arguments, const std::string& dir, std::mt19937_
 
 Arguments parse(int argc, char** argv) {
   Arguments arguments;
-  const std::map<std::string_view, std::uint64_t*> known = {{"--rounds", &arguments.rounds},
-                                                            {"--threads", &arguments.threads},
-                                                            {"--seed", &arguments.seed}};
+  const std::map<std::string_view, std::uint64_t*> known = {
+      {"--rounds", &arguments.rounds},
+      {"--threads", &arguments.threads},
+      {"--seed", &arguments.seed},
+      {"--durability", &arguments.durability}};
   for (int i = 1; i < argc; i += 2) {
     const auto found = known.find(argv[i]);
     const std::string_view value = i + 1 < argc ? argv[i + 1] : "";
     if (found == known.end() ||
         std::from_chars(value.begin(), value.end(), *found->second).ec != std::errc()) {
-      std::fprintf(stderr, "usage: kill_test [--rounds N] [--threads N] [--seed S]\n");
+      std::fprintf(stderr,
+                   "usage: kill_test [--rounds N] [--threads N] [--seed S] [--durability 0|1|2]\n");
       std::exit(2);
     }
   }

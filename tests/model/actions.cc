@@ -10,11 +10,13 @@ constexpr struct {
   Action action;
   std::uint64_t weight;
 } kWeights[] = {
-    {Action::put, 400},   {Action::erase, 100},     {Action::batch, 120},
-    {Action::get, 180},   {Action::scan, 60},       {Action::hold_iterator, 60},
-    {Action::flush, 30},  {Action::open_second, 4}, {Action::open_read_only, 3},
-    {Action::clients, 8}, {Action::reopen, 4},      {Action::crash, 4},
-    {Action::kill, 2},    {Action::cut_power, 5},   {Action::fault, 5},
+    {Action::put, 400},          {Action::erase, 100},  {Action::batch, 120},
+    {Action::get, 180},          {Action::scan, 60},    {Action::hold_iterator, 60},
+    {Action::flush, 30},         {Action::tickets, 30}, {Action::deadline, 20},
+    {Action::durable, 20},       {Action::idle, 30},    {Action::open_second, 4},
+    {Action::open_read_only, 3}, {Action::clients, 8},  {Action::reopen, 4},
+    {Action::crash, 4},          {Action::kill, 2},     {Action::cut_power, 5},
+    {Action::fault, 5},
 };
 
 }  // namespace

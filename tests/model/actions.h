@@ -18,6 +18,10 @@ enum class Action : std::uint8_t {
   scan,
   hold_iterator,  ///< Take one, or go on with one that was taken long ago.
   flush,
+  tickets,         ///< Writes that do not wait, and then a wait for the last.
+  deadline,        ///< A write with hardly any time.
+  durable,         ///< A write that asks for more than the mode gives.
+  idle,            ///< Time passes.
   open_second,     ///< Must find the store busy.
   open_read_only,  ///< Beside the writer.
   clients,         ///< Several threads at once.

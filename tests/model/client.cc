@@ -20,17 +20,17 @@ State with_prefix(const State& state, std::string_view prefix) {
 
 }  // namespace
 
-Result<Commit> perform(Db& db, const Write& write) {
+Result<Commit> perform(Db& db, const Write& write, const WriteOptions& options) {
   if (write.size() == 1) {
     const auto& [key, value] = write.front();
-    return value ? db.put(key, *value) : db.erase(key);
+    return value ? db.put(key, *value, options) : db.erase(key, options);
   }
   Batch batch;
   for (const auto& [key, value] : write) {
     const auto added = value ? batch.put(key, *value) : batch.erase(key);
     if (!added) return std::unexpected(added.error());
   }
-  return db.put_batch(batch);
+  return db.put_batch(batch, options);
 }
 
 Client::Client(std::uint64_t number, Db& db, const State& start, const Writes& writes,
@@ -66,7 +66,7 @@ std::string Client::write(const Write& write) {
   const auto commit = perform(db_, write);
   if (!commit) {
     report_.failure = commit.error();
-    if (!commit.error().message().starts_with("writes are refused")) report_.undecided = write;
+    if (commit.error().outcome() == WriteOutcome::undecided) report_.undecided = write;
     return {};
   }
   const auto& done = report_.acknowledged;

@@ -57,6 +57,6 @@ class Client {
 };
 
 /// Writes through the call that fits: put, erase or put_batch.
-[[nodiscard]] Result<Commit> perform(Db& db, const Write& write);
+[[nodiscard]] Result<Commit> perform(Db& db, const Write& write, const WriteOptions& options = {});
 
 }  // namespace siltstone::model

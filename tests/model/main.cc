@@ -36,7 +36,8 @@ struct Arguments {
   std::fputs(
       "usage: model_test [--seeds A..B] [--ops N] [--trace] [--twice] [--plant NAME]\n"
       "plants: skip_sync skip_durable_write skip_directory_sync ignore_write_error\n"
-      "        accept_torn_frame\n",
+      "        accept_torn_frame retry_failed_sync acknowledge_early skip_timers lose_wakes\n"
+      "        reuse_session\n",
       stderr);
   std::exit(2);
 }

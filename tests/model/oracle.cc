@@ -22,6 +22,7 @@ void apply(State& state, const Write& write) {
 std::string Oracle::acknowledge(const Write& write, std::uint64_t last_sequence) {
   const std::uint64_t least = last_sequence_ + write.size();
   apply(state_, write);
+  fresh_.push_back({write, last_sequence});
   if (last_sequence < least) {
     return fmt::format("a write of {} operations ends at sequence {}, after one that ends at {}",
                        write.size(), last_sequence, last_sequence_);
@@ -30,18 +31,39 @@ std::string Oracle::acknowledge(const Write& write, std::uint64_t last_sequence)
   return {};
 }
 
+void Oracle::make_durable(std::uint64_t sequence) {
+  const auto first_fresh =
+      std::ranges::find_if(fresh_, [&](const Fresh& fresh) { return fresh.sequence > sequence; });
+  for (auto at = fresh_.begin(); at != first_fresh; ++at) model::apply(durable_, at->write);
+  fresh_.erase(fresh_.begin(), first_fresh);
+}
+
 void Oracle::leave_undecided(Write write) {
   undecided_.push_back(std::move(write));
   if (undecided_.size() > kMaxUndecided) throw std::logic_error("too many undecided writes");
 }
 
-std::string Oracle::settle(const State& found) {
-  if (!reaches(state_, found, 0)) {
-    return fmt::format("not the acknowledged state with any prefix of {} undecided writes: {}",
-                       undecided_.size(), difference(state_, found));
+bool Oracle::may_find(const State& found, Loss loss) const {
+  if (loss == Loss::not_durable) {
+    State state = durable_;
+    for (const Fresh& fresh : fresh_) {
+      if (state == found) return true;
+      apply(state, fresh.write);
+    }
   }
-  state_ = found;
+  return reaches(state_, found, 0);
+}
+
+std::string Oracle::settle(const State& found, Loss loss) {
+  if (!may_find(found, loss)) {
+    return fmt::format(
+        "no prefix of the writes: {} acknowledged that were not durable, {} undecided: {}",
+        fresh_.size(), undecided_.size(), difference(state_, found));
+  }
+  state_ = durable_ = found;
+  fresh_.clear();
   undecided_.clear();
+  last_sequence_ = 0;
   return {};
 }
 

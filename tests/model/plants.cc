@@ -2,6 +2,7 @@
 #include "model/plants.h"
 
 #include <algorithm>
+#include <atomic>
 #include <span>
 #include <string>
 #include <utility>
@@ -22,6 +23,11 @@ constexpr std::pair<std::string_view, Plant> kNames[] = {
     {"skip_directory_sync", Plant::skip_directory_sync},
     {"ignore_write_error", Plant::ignore_write_error},
     {"accept_torn_frame", Plant::accept_torn_frame},
+    {"retry_failed_sync", Plant::retry_failed_sync},
+    {"acknowledge_early", Plant::acknowledge_early},
+    {"skip_timers", Plant::skip_timers},
+    {"lose_wakes", Plant::lose_wakes},
+    {"reuse_session", Plant::reuse_session},
 };
 
 class LyingQueue final : public io::Queue {
@@ -55,10 +61,27 @@ class LyingQueue final : public io::Queue {
     if (plant_ == Plant::ignore_write_error && count > 0) {
       for (io::Request* request : done.first(static_cast<std::size_t>(count))) believe(*request);
     }
+    if (plant_ == Plant::retry_failed_sync && count > 0) return retry(done, count);
     return count;
   }
 
  private:
+  /// Submits again what failed to become durable, once, and leaves it out of `done`.
+  std::int64_t retry(std::span<io::Request*> done, std::int64_t count) {
+    std::int64_t kept = 0;
+    for (io::Request* request : done.first(static_cast<std::size_t>(count))) {
+      const bool failed = request->result < 0 && request->opcode != io::Opcode::read;
+      const auto before = std::ranges::find(retried_, request);
+      if (failed && before == retried_.end() && inner_->submit(std::span(&request, 1)) == 1) {
+        retried_.push_back(request);
+        continue;
+      }
+      if (before != retried_.end()) retried_.erase(before);
+      done[static_cast<std::size_t>(kept++)] = request;
+    }
+    return kept;
+  }
+
   static void believe(io::Request& request) {
     if (request.opcode == io::Opcode::read || request.result >= 0) return;
     request.result = 0;
@@ -71,6 +94,7 @@ class LyingQueue final : public io::Queue {
   const std::unique_ptr<io::Queue> inner_;
   const Plant plant_;
   std::vector<io::Request*> skipped_;
+  std::vector<io::Request*> retried_;
 };
 
 class LyingDirectory final : public io::Directory {
@@ -136,6 +160,70 @@ class LyingStorage final : public io::Storage {
   const Plant plant_;
 };
 
+/// Starts workers whose steps never ask for a later one.
+class LyingExecutor final : public io::Executor {
+ public:
+  LyingExecutor(io::Executor& inner, Plant plant) : inner_(inner), plant_(plant) {}
+
+  [[nodiscard]] Result<std::unique_ptr<io::Worker>> start(std::string_view name, int nice,
+                                                          io::Task& task) override {
+    if (plant_ != Plant::skip_timers) return inner_.start(name, nice, task);
+    tasks_.push_back(std::make_unique<LyingTask>(task));
+    return inner_.start(name, nice, *tasks_.back());
+  }
+
+ private:
+  class LyingTask final : public io::Task {
+   public:
+    explicit LyingTask(io::Task& inner) : inner_(inner) {}
+    [[nodiscard]] io::Time step() noexcept override {
+      return inner_.step() == io::Time::min() ? io::Time::min() : io::kNever;
+    }
+
+   private:
+    io::Task& inner_;
+  };
+
+  io::Executor& inner_;
+  const Plant plant_;
+  std::vector<std::unique_ptr<LyingTask>> tasks_;
+};
+
+/// Wakes every second time.
+class LyingParker final : public io::Parker {
+ public:
+  LyingParker(io::Parker& inner, Plant plant) : inner_(inner), plant_(plant) {}
+
+  void wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
+            io::Time deadline) noexcept override {
+    inner_.wait(word, expected, deadline);
+  }
+  void wake(const std::atomic<std::uint32_t>& word, std::uint32_t count) noexcept override {
+    if (plant_ == Plant::lose_wakes && (calls_.fetch_add(1) & 1) != 0) return;
+    inner_.wake(word, count);
+  }
+
+ private:
+  io::Parker& inner_;
+  const Plant plant_;
+  std::atomic<unsigned> calls_{0};
+};
+
+/// Knows one number.
+class LyingEntropy final : public io::Entropy {
+ public:
+  LyingEntropy(io::Entropy& inner, Plant plant) : inner_(inner), plant_(plant) {}
+
+  void fill(std::span<std::byte> out) noexcept override {
+    if (plant_ != Plant::reuse_session) return inner_.fill(out);
+    std::ranges::fill(out, std::byte{0x5a});
+  }
+
+ private:
+  io::Entropy& inner_;
+  const Plant plant_;
+};
+
 /// Gives the records of an uncompressed payload the checksums of what they hold now. False when
 /// they cannot be told apart.
 bool bless_records(std::span<std::byte> payload, wal::RingPlace place) {
@@ -193,6 +281,18 @@ std::optional<Plant> plant_from_name(std::string_view name) noexcept {
 
 std::unique_ptr<io::Storage> make_lying_storage(io::Storage& inner, Plant plant) {
   return std::make_unique<LyingStorage>(inner, plant);
+}
+
+std::unique_ptr<io::Executor> make_lying_executor(io::Executor& inner, Plant plant) {
+  return std::make_unique<LyingExecutor>(inner, plant);
+}
+
+std::unique_ptr<io::Parker> make_lying_parker(io::Parker& inner, Plant plant) {
+  return std::make_unique<LyingParker>(inner, plant);
+}
+
+std::unique_ptr<io::Entropy> make_lying_entropy(io::Entropy& inner, Plant plant) {
+  return std::make_unique<LyingEntropy>(inner, plant);
 }
 
 void bless_torn_frames(support::SimStorage& storage, std::string_view dir) {

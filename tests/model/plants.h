@@ -7,7 +7,7 @@
 #include <optional>
 #include <string_view>
 
-#include "io/storage.h"
+#include "io/environment.h"
 #include "support/sim_storage.h"
 
 namespace siltstone::model {
@@ -19,6 +19,11 @@ enum class Plant : std::uint8_t {
   skip_directory_sync,  ///< Syncs of directories do nothing.
   ignore_write_error,   ///< Whatever a write or sync answers is taken for success.
   accept_torn_frame,    ///< Recovery takes frames whose checksums do not match.
+  retry_failed_sync,    ///< A sync or durable write that failed is tried again, and believed.
+  acknowledge_early,    ///< Every mode acknowledges as write_back does.
+  skip_timers,          ///< silt-log works only when it is woken.
+  lose_wakes,           ///< Of those who wait, only the first is woken.
+  reuse_session,        ///< Every session of the log ring has the same number.
 };
 
 /// By the name above; nothing for another name.
@@ -27,6 +32,11 @@ enum class Plant : std::uint8_t {
 /// A storage that behaves as a storage beneath code with this bug would seem to behave. Borrows
 /// `inner`.
 [[nodiscard]] std::unique_ptr<io::Storage> make_lying_storage(io::Storage& inner, Plant plant);
+
+/// The same for the other seams.
+[[nodiscard]] std::unique_ptr<io::Executor> make_lying_executor(io::Executor& inner, Plant plant);
+[[nodiscard]] std::unique_ptr<io::Parker> make_lying_parker(io::Parker& inner, Plant plant);
+[[nodiscard]] std::unique_ptr<io::Entropy> make_lying_entropy(io::Entropy& inner, Plant plant);
 
 /// For accept_torn_frame: gives every torn frame in the segments of the store in `dir` the
 /// checksums of what is there, as far as its records can be told apart.

@@ -3,6 +3,7 @@
 #include "model/run.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
@@ -54,6 +55,10 @@ class Run {
         storage_(world_.storage) {
     settings_.dir = kDir;
     settings_.compression = rng_.coin() ? Compression::snappy : Compression::none;
+    // Some rings are so small that they fill up, and wrap.
+    settings_.log_buffer_bytes = std::size_t{64} << (10 + rng_.below(8));
+    settings_.write_buffer_ops = rng_.coin() ? UINT64_MAX : rng_.between(10, 200);
+    only_mode_ = rng_.coin() ? std::optional(draw_mode()) : std::nullopt;
   }
 
   void execute() {
@@ -69,7 +74,16 @@ class Run {
 
  private:
   void step();
-  void do_write(const Write& write);
+  [[nodiscard]] Durability draw_mode() { return static_cast<Durability>(rng_.below(3)); }
+  [[nodiscard]] bool is_weak() const noexcept {
+    return settings_.durability != Durability::every_commit;
+  }
+  void do_write(const Write& write, const WriteOptions& options = {});
+  void acknowledge(const Write& write, std::uint64_t sequence);
+  void write_tickets();
+  void write_in_haste();
+  void idle();
+  void flush();
   void write_failed(const Write& write, const Error& error);
   void run_clients();
   [[noreturn]] void give_up(std::string_view what);
@@ -81,6 +95,7 @@ class Run {
   void check_refusal(const Result<void>& result, std::string_view what);
   void open_second();
   void open_read_only();
+  void close_and_recover();
   enum class Trouble : std::uint8_t { may_come, no_more };
   void recover(Trouble trouble = Trouble::may_come);
   void trouble_ends();
@@ -107,12 +122,15 @@ class Run {
   support::SimStorage& storage_;
   db::Settings settings_;
 
+  std::optional<Durability> only_mode_;  // of all opens, or each draws its own
   std::optional<Db> db_;
   Oracle oracle_;
   std::deque<HeldIterator> held_;
   std::optional<ErrorCode> refused_;  // why this store takes no writes any more
-  bool fault_planned_ = false;        // errors may come without a power cut
-  bool names_at_risk_ = false;        // among them failing syncs of directories
+  bool cut_planned_ = false;
+  bool fault_planned_ = false;  // errors may come without a power cut
+  bool names_at_risk_ = false;  // among them failing syncs of directories
+  bool lost_power_ = false;     // since the store was last open
   std::uint64_t done_ = 0;
 };
 
@@ -126,14 +144,17 @@ void Run::step() {
     case Action::get: return check_get(writes_.key(rng_));
     case Action::scan: return check_scan();
     case Action::hold_iterator: return hold_iterator();
-    case Action::flush: return check_refusal(db_->flush(), "flush");
+    case Action::flush: return flush();
+    case Action::tickets: return write_tickets();
+    case Action::deadline: return write_in_haste();
+    case Action::durable:
+      // In trouble it may fail and show nevertheless, which nobody outside can tell.
+      return do_write(writes_.put(rng_), {.durable = !in_trouble() && !cut_planned_});
+    case Action::idle: return idle();
     case Action::open_second: return open_second();
     case Action::open_read_only: return open_read_only();
     case Action::clients: return run_clients();
-    case Action::reopen:
-      note("model: close");
-      check_refusal(db_->close(), "close");
-      return recover();
+    case Action::reopen: note("model: close"); return close_and_recover();
     case Action::crash:
       note("model: crash");
       storage_.cut_power();
@@ -147,12 +168,103 @@ void Run::step() {
   }
 }
 
-void Run::do_write(const Write& write) {
+void Run::do_write(const Write& write, const WriteOptions& options) {
   note("model: write", quoted(write.front().key));
-  const auto commit = perform(*db_, write);
+  const auto commit = perform(*db_, write, options);
   if (!commit) return write_failed(write, commit.error());
+  acknowledge(write, commit->seq);
+  const bool is_durable = options.durable || settings_.durability == Durability::every_commit;
+  if (is_durable && db_->durable_seq() < commit->seq) violation("a durable write is not durable");
+}
+
+void Run::acknowledge(const Write& write, std::uint64_t sequence) {
   if (refused_) violation("a write was taken after the log had failed");
-  if (const auto wrong = oracle_.acknowledge(write, commit->seq); !wrong.empty()) violation(wrong);
+  if (const auto wrong = oracle_.acknowledge(write, sequence); !wrong.empty()) violation(wrong);
+  // A batch, of 12 operations at most, goes alone where it is larger than the bound.
+  const std::uint64_t at_risk = sequence - std::min(sequence, db_->durable_seq());
+  if (settings_.durability == Durability::write_back &&
+      at_risk > std::max(settings_.write_buffer_ops, std::uint64_t{12})) {
+    violation(fmt::format("{} operations are at risk", at_risk));
+  }
+  oracle_.make_durable(db_->durable_seq());
+}
+
+// A few writes that do not wait, and then the wait: all of them are durable, or from some one on
+// none is known to be.
+void Run::write_tickets() {
+  note("model: tickets");
+  std::vector<std::pair<Write, std::uint64_t>> tickets;
+  for (std::uint64_t i = rng_.between(1, Oracle::kMaxUndecided - 1); i != 0; --i) {
+    Write write = rng_.coin() ? writes_.put(rng_) : writes_.erase(rng_);
+    const auto commit = perform(*db_, write, {.wait = false});
+    if (!commit) {
+      if (tickets.empty()) return write_failed(write, commit.error());
+      if (commit.error().outcome() == WriteOutcome::undecided) oracle_.leave_undecided(write);
+      break;
+    }
+    tickets.emplace_back(std::move(write), commit->seq);
+  }
+  // In the weaker modes a ticket is as good as a write that waited.
+  if (is_weak()) {
+    for (const auto& [write, sequence] : tickets) acknowledge(write, sequence);
+    return;
+  }
+  const auto durable = db_->wait_durable(tickets.back().second);
+  const std::uint64_t reached = db_->durable_seq();
+  if (durable && reached < tickets.back().second) violation("wait_durable returned too early");
+  for (const auto& [write, sequence] : tickets) {
+    if (sequence <= reached) {
+      acknowledge(write, sequence);
+    } else {
+      oracle_.leave_undecided(write);
+    }
+  }
+  if (durable) return;
+  check_explained(durable.error(), "wait_durable");
+  refused_ = durable.error().code();
+  check_everything();
+}
+
+// In time or not: a pending write commits, as surely as any.
+void Run::write_in_haste() {
+  note("model: deadline");
+  const Write write = writes_.put(rng_);
+  const auto within = std::chrono::microseconds(rng_.below(50));
+  const auto commit = perform(*db_, write, {.deadline = within});
+  if (commit) return acknowledge(write, commit->seq);
+  if (commit.error().code() != ErrorCode::timed_out) return write_failed(write, commit.error());
+  if (commit.error().outcome() == WriteOutcome::not_applied) return;
+  const std::uint64_t sequence = commit.error().sequence();
+  if (const auto durable = db_->wait_durable(sequence); !durable) {
+    check_explained(durable.error(), "wait_durable");
+    refused_ = durable.error().code();
+    oracle_.leave_undecided(write);
+    return check_everything();
+  }
+  acknowledge(write, sequence);
+}
+
+void Run::idle() {
+  const auto time = std::chrono::milliseconds(rng_.below(3000));
+  note("model: idle");
+  world_.executor.pump_until(world_.clock.now() + time);
+  const bool must_be_durable = settings_.durability == Durability::interval && !refused_ &&
+                               !in_trouble() &&
+                               time > settings_.sync_interval + std::chrono::seconds(1);
+  const std::uint64_t durable = db_->durable_seq();
+  if (must_be_durable && oracle_.last_sequence() > durable) {
+    violation("the interval has passed, and the last writes are not durable");
+  }
+  oracle_.make_durable(durable);
+}
+
+void Run::flush() {
+  const auto flushed = db_->flush();
+  check_refusal(flushed, "flush");
+  if (flushed && oracle_.last_sequence() > db_->durable_seq()) {
+    violation("flush returned before everything was durable");
+  }
+  oracle_.make_durable(db_->durable_seq());
 }
 
 // The first failure leaves its write undecided and the store without writes; the others were never
@@ -165,11 +277,22 @@ void Run::write_failed(const Write& write, const Error& error) {
   }
   check_explained(error, "a write");
   refused_ = error.code();
-  oracle_.leave_undecided(write);
+  // silt-log may have met the failure before this write was taken.
+  if (error.outcome() == WriteOutcome::undecided) oracle_.leave_undecided(write);
   check_everything();
   check_refusal(db_->flush(), "flush");
   // Go on for a while, with reads and refused writes; in the end the store is opened anew.
   if (rng_.coin()) recover();
+}
+
+void Run::close_and_recover() {
+  oracle_.make_durable(db_->durable_seq());
+  const auto closed = db_->close();
+  check_refusal(closed, "close");
+  if (closed) oracle_.make_durable(UINT64_MAX);
+  release_iterators();
+  db_.reset();
+  recover();
 }
 
 void Run::run_clients() {
@@ -218,11 +341,18 @@ void Run::take_reports(std::vector<Client>& clients) {
   }
   if (refused_ && !acknowledged.empty()) violation("a write was taken after the log had failed");
   if (failure) refused_ = failure->code();
+  oracle_.make_durable(db_->durable_seq());
   check_everything();
 }
 
 // Ends the process as it is, with what main() would have said.
 void Run::give_up(std::string_view what) {
+  if (options_.plant != Plant::none) {
+    fmt::print("seed {}: operation {}: {}\nthe planted bug was found\n", options_.seed, done_,
+               what);
+    std::fflush(stdout);
+    std::_Exit(0);
+  }
   fmt::print("{}seed {}: operation {}: {}\nagain: model_test --seeds {}..{} --ops {} --trace\n",
              world_.trace.to_string(), options_.seed, done_, what, options_.seed, options_.seed + 1,
              options_.operations);
@@ -239,6 +369,7 @@ void Run::check_refusal(const Result<void>& result, std::string_view what) {
     }
   } else if (!result) {
     check_explained(result.error(), what);
+    refused_ = result.error().code();
   }
 }
 
@@ -342,7 +473,9 @@ void Run::open_read_only() {
   if (storage_.mutations() != changes) violation("a read-only open changed the disk");
   if (!reader) return check_explained(reader.error(), "a read-only open");
   const State found = read_all(*reader);
-  if (!refused_ && found != oracle_.state()) {
+  const auto loss = settings_.durability == Durability::write_back ? Oracle::Loss::not_durable
+                                                                   : Oracle::Loss::none;
+  if (!refused_ && !oracle_.may_find(found, loss)) {
     violation("read only: " + difference(oracle_.state(), found));
   }
 }
@@ -360,6 +493,7 @@ void Run::release_iterators() {
 
 void Run::plan_power_cut(std::uint64_t within) {
   note("model: power cut planned");
+  cut_planned_ = true;
   storage_.cut_power_at_mutation(storage_.mutations() + rng_.between(1, within));
 }
 
@@ -392,11 +526,13 @@ void Run::trouble_ends() {
                        !names_at_risk_ && rng_.coin();
   if (!storage_.has_power() || (fault_planned_ && !goes_on)) {
     ++report.crashes;
+    lost_power_ = true;
     const Crash crash = Crash::from_seed(rng_.next());
     note("model: boot", crash.to_string());
     storage_.crash(crash);
     if (options_.plant == Plant::accept_torn_frame) bless_torn_frames(storage_, kDir);
   }
+  cut_planned_ = false;
   fault_planned_ = false;
   names_at_risk_ = false;
 }
@@ -404,12 +540,18 @@ void Run::trouble_ends() {
 /// Drops the store as it is, and opens it until that succeeds: the first attempts may meet the
 /// trouble at hand, or new one. Then everything must be there.
 void Run::recover(Trouble trouble) {
+  const Durability closed_mode = settings_.durability;
   const bool killed = !storage_.has_power() || rng_.coin();
   if (killed && storage_.has_power() && db_) storage_.kill();
-  if (db_) static_cast<void>(db_->close());
+  lost_power_ = !storage_.has_power();
+  if (db_) {
+    oracle_.make_durable(db_->durable_seq());
+    if (db_->close()) oracle_.make_durable(UINT64_MAX);
+  }
   release_iterators();
   db_.reset();
   refused_.reset();
+  settings_.durability = only_mode_ ? *only_mode_ : draw_mode();
   for (std::uint64_t attempt = 0;; ++attempt) {
     const bool last = attempt == 4 || trouble == Trouble::no_more;
     if (last || !in_trouble() || rng_.coin()) trouble_ends();
@@ -421,13 +563,17 @@ void Run::recover(Trouble trouble) {
   const bool undecided = oracle_.has_undecided();
   const State before = oracle_.state();
   const State found = read_all(*db_);
-  if (const auto wrong = oracle_.settle(found); !wrong.empty()) violation(wrong);
+  const bool may_lose = lost_power_ || closed_mode == Durability::write_back;
+  const auto loss = may_lose ? Oracle::Loss::not_durable : Oracle::Loss::none;
+  if (const auto wrong = oracle_.settle(found, loss); !wrong.empty()) violation(wrong);
   report.undecided_kept += undecided && found != before;
   check_everything();
 }
 
 bool Run::try_open() {
-  auto opened = db::Access::open(settings_, world_.environment());
+  db::Settings settings = settings_;
+  if (options_.plant == Plant::acknowledge_early) settings.durability = Durability::write_back;
+  auto opened = db::Access::open(settings, world_.environment());
   if (!opened) {
     ++report.failed_opens;
     note("model: open failed", opened.error().to_string());

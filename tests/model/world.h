@@ -33,11 +33,14 @@ struct World {
         lying(make_lying_storage(storage, plant)),
         executor(seed, clock, trace),
         parker(clock, executor),
-        entropy(seed) {}
+        entropy(seed),
+        lying_executor(make_lying_executor(executor, plant)),
+        lying_parker(make_lying_parker(parker, plant)),
+        lying_entropy(make_lying_entropy(entropy, plant)) {}
 
-  /// What the store sees; with a planted bug, a storage that lies.
+  /// What the store sees; with a planted bug, seams that lie.
   [[nodiscard]] io::Environment environment() noexcept {
-    return {lying.get(), &clock, &executor, &parker, &entropy};
+    return {lying.get(), &clock, lying_executor.get(), lying_parker.get(), lying_entropy.get()};
   }
 
   support::SimTrace trace;
@@ -47,6 +50,9 @@ struct World {
   support::SimExecutor executor;
   support::SimParker parker;
   Entropy entropy;
+  std::unique_ptr<io::Executor> lying_executor;
+  std::unique_ptr<io::Parker> lying_parker;
+  std::unique_ptr<io::Entropy> lying_entropy;
 };
 
 }  // namespace siltstone::model
