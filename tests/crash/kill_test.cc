@@ -4,9 +4,9 @@
 //
 // Each round a child opens the store and writes, telling through a pipe what was acknowledged. The
 // parent kills it at a random moment - during the open, too - opens the store and checks: of every
-// writer's own list of writes exactly a prefix is there, nothing acknowledged is lost (in write_back,
-// durability 2: nothing that a flush() covered), at most the one write under way was added, and no
-// batch is torn. Writers draw their writes from the seed, so
+// writer's own list of writes exactly a prefix is there, nothing acknowledged is lost (in
+// write_back, durability 2: nothing that a flush() covered), at most the one write under way was
+// added, and no batch is torn. Writers draw their writes from the seed, so
 // that the parent knows them without being told.
 #include <poll.h>
 #include <signal.h>

@@ -75,9 +75,6 @@ class Run {
  private:
   void step();
   [[nodiscard]] Durability draw_mode() { return static_cast<Durability>(rng_.below(3)); }
-  [[nodiscard]] bool is_weak() const noexcept {
-    return settings_.durability != Durability::every_commit;
-  }
   void do_write(const Write& write, const WriteOptions& options = {});
   void acknowledge(const Write& write, std::uint64_t sequence);
   void write_tickets();
@@ -205,7 +202,7 @@ void Run::write_tickets() {
     tickets.emplace_back(std::move(write), commit->seq);
   }
   // In the weaker modes a ticket is as good as a write that waited.
-  if (is_weak()) {
+  if (settings_.durability != Durability::every_commit) {
     for (const auto& [write, sequence] : tickets) acknowledge(write, sequence);
     return;
   }
@@ -248,11 +245,10 @@ void Run::idle() {
   const auto time = std::chrono::milliseconds(rng_.below(3000));
   note("model: idle");
   world_.executor.pump_until(world_.clock.now() + time);
-  const bool must_be_durable = settings_.durability == Durability::interval && !refused_ &&
-                               !in_trouble() &&
-                               time > settings_.sync_interval + std::chrono::seconds(1);
+  const bool is_due = settings_.durability == Durability::interval && !refused_ && !in_trouble() &&
+                      time > settings_.sync_interval + std::chrono::seconds(1);
   const std::uint64_t durable = db_->durable_seq();
-  if (must_be_durable && oracle_.last_sequence() > durable) {
+  if (is_due && oracle_.last_sequence() > durable) {
     violation("the interval has passed, and the last writes are not durable");
   }
   oracle_.make_durable(durable);
