@@ -77,6 +77,14 @@ Result<void> follow_forward(const Segments& segments, Chain& chain) {
   return {};
 }
 
+/// True when `newer` holds what `older` held. A segment that was given up, by an open that was then
+/// killed, may have the same predecessor; but the one that took its place ends that one earlier, or
+/// goes on with other sequences.
+bool is_copy(const SegmentHeader& newer, const SegmentHeader& older) noexcept {
+  return newer.id > older.id && newer.predecessor == older.predecessor &&
+         newer.first == older.first;
+}
+
 /// Sorts the slots that do not count into those that were replaced and those that are lost.
 void explain_rest(const Segments& segments, std::span<const Slot> slots, Chain& chain) {
   std::vector<bool> counts(slots.size());
@@ -86,8 +94,7 @@ void explain_rest(const Segments& segments, std::span<const Slot> slots, Chain& 
     if (counts[i]) continue;
     const base::SegmentId before = segments.header(i).predecessor.segment;
     const auto replaced_by = std::ranges::any_of(chain.counted, [&](std::size_t counted) {
-      return segments.header(counted).predecessor.segment == before &&
-             segments.header(counted).id > segments.header(i).id;
+      return is_copy(segments.header(counted), segments.header(i));
     });
     const auto previous = segments.find(before);
     is_replaced[i] = replaced_by || (previous && is_replaced[*previous]);

@@ -41,7 +41,14 @@ Result<WalkEnd> SegmentWalk::run() {
   }
   walk_.fault.reset();
   walk_.is_damage = false;
-  if (!end_) SILT_TRY(look_behind());
+  if (end_) return std::move(walk_);
+  // Nothing is written behind a clean end, so no tear explains a frame of this segment there.
+  const LogPlace start{slot_.header()->id, 0};
+  if (const auto frame = SILT_TRY(look_behind(start))) {
+    walk_.is_damage = true;
+    walk_.fault = at_place(base::fail(ErrorCode::corruption, "a frame follows the clean end"),
+                           slot_.path, *frame);
+  }
   return std::move(walk_);
 }
 
@@ -77,7 +84,7 @@ Result<void> SegmentWalk::judge(const Frame& frame) {
   walk_.fault = frame.fault;
   walk_.is_damage = end_ || frame.check == FrameCheck::broken;
   if (end_) return {};
-  const auto witness = SILT_TRY(look_behind());
+  const auto witness = SILT_TRY(look_behind({slot_.header()->id, walk_.stop}));
   if (walk_.is_damage || !witness) return {};
   walk_.is_damage = true;
   const auto text = fmt::format("{}; this had been durable, says the frame at offset {}",
@@ -91,9 +98,8 @@ Result<void> SegmentWalk::judge(const Frame& frame) {
   return {};
 }
 
-// Finds where zeros begin, and a frame with a watermark beyond the place where the walk stopped.
-Result<std::optional<std::uint64_t>> SegmentWalk::look_behind() {
-  const LogPlace place{slot_.header()->id, walk_.stop};
+// Finds where zeros begin, and a frame with a watermark beyond `place`.
+Result<std::optional<std::uint64_t>> SegmentWalk::look_behind(LogPlace place) {
   const std::uint64_t size = SILT_TRY(reader_.size());
   std::optional<std::uint64_t> witness;
   walk_.dirty_end = walk_.stop;

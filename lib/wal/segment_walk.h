@@ -39,7 +39,7 @@ class SegmentWalk {
   [[nodiscard]] Result<Frame> next_frame();
   [[nodiscard]] Result<void> accept(const Frame& frame);
   [[nodiscard]] Result<void> judge(const Frame& frame);
-  [[nodiscard]] Result<std::optional<std::uint64_t>> look_behind();
+  [[nodiscard]] Result<std::optional<std::uint64_t>> look_behind(LogPlace place);
 
   SegmentReader& reader_;
   const Slot& slot_;

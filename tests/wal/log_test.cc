@@ -205,3 +205,26 @@ TEST_CASE("log: truncate gives up what is behind the damage, for good, and keeps
     CHECK(world.storage.exists("db/wal/0.damaged") == !direct);
   }
 }
+
+TEST_CASE("log: killed at any call of a truncating open, what is given up is never removed") {
+  LogWorld world;
+  const auto commits = fill(world, 2);
+  world.storage.flip_bit(slot_path(0), (kFirstFrameOffset + 100) * 8);
+  for (std::uint64_t call = 0;; ++call) {
+    CAPTURE(call);
+    LogWorld killed(world.storage.snapshot(), 1);
+    const auto end = killed.storage.faults().add(
+        {.on = Op::any, .skip = call, .times = support::kAlways, .residue = support::Residue::all});
+    static_cast<void>(killed.open({.recovery = RecoveryMode::truncate}));
+    const bool was_hit = killed.storage.faults().hits(end) != 0;
+    killed.storage.faults().clear();
+    killed.storage.kill();
+    const auto opened = killed.open({.recovery = RecoveryMode::truncate});
+    REQUIRE_MESSAGE(opened, opened.error().to_string());
+    CHECK(opened->found->commits.size() < commits.size());
+    CHECK(killed.storage.exists(slot_path(1)) + killed.storage.exists(slot_path(1) + ".damaged") ==
+          1);
+    CHECK(killed.open());
+    if (!was_hit) break;
+  }
+}

@@ -461,3 +461,25 @@ TEST_CASE("wal scanner: N1, a newer format and unknown features are refused by n
     CHECK(world.storage.tree().size() == 1);
   }
 }
+
+TEST_CASE("wal scanner: a frame behind the clean end is corruption, other bytes there are void") {
+  for (const bool has_frame : {true, false}) {
+    LogWorld world;
+    Forge forge = forge_commits(2);
+    FrameHeader end = forge.proper(FrameKind::mark);
+    end.flags = kCleanEnd;
+    forge.frame(end);
+    if (has_frame) {
+      forge.commit(make_commit(2));
+    } else {
+      forge.raw(std::vector<std::byte>(kBlockBytes, std::byte{7}));
+    }
+    forge.plant(world, 0);
+    const auto reading = world.read();
+    CHECK(reading.state.has_value() == !has_frame);
+    if (has_frame) CHECK(reading.state.error().code() == ErrorCode::corruption);
+    const auto truncated = world.open({.recovery = RecoveryMode::truncate});
+    REQUIRE(truncated);
+    CHECK(truncated->found->commits == commits_up_to(2));
+  }
+}
