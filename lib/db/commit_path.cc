@@ -28,30 +28,27 @@ std::size_t drain_threshold(const CommitOptions& options, std::size_t ring_bytes
 
 }  // namespace
 
-Result<std::unique_ptr<CommitPath>> CommitPath::start(std::unique_ptr<wal::SegmentWriter> log,
-                                                      std::unique_ptr<wal::TailWriter> tail,
-                                                      ReadPath& reads,
+Result<std::unique_ptr<CommitPath>> CommitPath::start(LogFiles files, ReadPath& reads,
                                                       const io::Environment& environment,
                                                       const CommitOptions& options) {
-  auto ring = SILT_TRY(wal::Ring::make(options.ring_bytes, log->ring()));
-  std::unique_ptr<CommitPath> path(new CommitPath(std::move(log), std::move(tail), reads,
-                                                  environment, options, std::move(ring)));
+  auto ring = SILT_TRY(wal::Ring::make(options.ring_bytes, files.log->ring()));
+  std::unique_ptr<CommitPath> path(
+      new CommitPath(std::move(files), reads, environment, options, std::move(ring)));
   path->worker_ = SILT_TRY(environment.executor->start("silt-log", kLogNice, path->log_task_));
   return path;
 }
 
-CommitPath::CommitPath(std::unique_ptr<wal::SegmentWriter> log,
-                       std::unique_ptr<wal::TailWriter> tail, ReadPath& reads,
-                       const io::Environment& environment, const CommitOptions& options,
-                       wal::Ring ring)
+CommitPath::CommitPath(LogFiles files, ReadPath& reads, const io::Environment& environment,
+                       const CommitOptions& options, wal::Ring ring)
     : reads_(reads),
       parker_(*environment.parker),
       clock_(*environment.clock),
       options_(options),
       drain_at_bytes_(drain_threshold(options, ring.capacity())),
       max_ring_record_(std::min(ring.capacity() / 4, wal::kMaxRawBytes)),
-      log_(std::move(log)),
-      tail_log_(std::move(tail)),
+      log_(std::move(files.log)),
+      tail_log_(std::move(files.tail)),
+      ahead_(std::move(files.ahead)),
       last_(reads.visible()),
       ring_(std::move(ring)),
       admission_(ring_.capacity(), options.durability == Durability::write_back
@@ -59,6 +56,8 @@ CommitPath::CommitPath(std::unique_ptr<wal::SegmentWriter> log,
                                        : UINT64_MAX),
       drained_(log_->ring().position),
       tail_end_(drained_),
+      segment_end_(log_->end().offset),
+      zeros_end_(segment_end_),
       durable_(last_.value()) {
   SILT_ASSERT(log_->next() == last_ + 1);
   SILT_ASSERT((tail_log_ != nullptr) == (options.durability == Durability::interval));
@@ -179,6 +178,7 @@ CommitPath::Group CommitPath::begin_large(Waiter& write, const wal::EncodedRecor
   group.last = last_;
   drain_.busy = true;
   drain_.last = last_;
+  reach_for(group);
   return group;
 }
 

@@ -54,10 +54,18 @@
 #include "memtable/memtable.h"
 #include "wal/record.h"
 #include "wal/ring.h"
+#include "wal/segment_ahead.h"
 #include "wal/segment_writer.h"
 #include "wal/tail.h"
 
 namespace siltstone::db {
+
+/// What the log is written with.
+struct LogFiles {
+  std::unique_ptr<wal::SegmentWriter> log;
+  std::unique_ptr<wal::SegmentAhead> ahead;  ///< Null where zeros ahead gain nothing.
+  std::unique_ptr<wal::TailWriter> tail;     ///< Null but in mode interval.
+};
 
 struct CommitOptions {
   Durability durability = Durability::every_commit;
@@ -69,11 +77,11 @@ struct CommitOptions {
 /// Thread-safe, but for close().
 class CommitPath {
  public:
-  /// `tail` is null but in mode interval. Borrows `reads` and what `environment` refers to, which
+  /// Borrows `reads` and what `environment` refers to, which
   /// outlive it. Errors: when ring or thread cannot be had. Throws only std::bad_alloc.
-  [[nodiscard]] static Result<std::unique_ptr<CommitPath>> start(
-      std::unique_ptr<wal::SegmentWriter> log, std::unique_ptr<wal::TailWriter> tail,
-      ReadPath& reads, const io::Environment& environment, const CommitOptions& options);
+  [[nodiscard]] static Result<std::unique_ptr<CommitPath>> start(LogFiles files, ReadPath& reads,
+                                                                 const io::Environment& environment,
+                                                                 const CommitOptions& options);
   CommitPath(const CommitPath&) = delete;
   CommitPath& operator=(const CommitPath&) = delete;
   ~CommitPath();
@@ -105,8 +113,9 @@ class CommitPath {
     base::RingPosition begin;
     base::RingPosition end;
     base::Sequence last;
-    bool is_mark = false;   // an empty frame
-    bool is_large = false;  // one record that never enters the ring
+    bool is_mark = false;      // an empty frame
+    bool is_large = false;     // one record that never enters the ring
+    bool meets_zeros = false;  // goes where zeros are being written
   };
   /// One kind of work, and who waits for it.
   struct Turn {
@@ -139,9 +148,8 @@ class CommitPath {
     CommitPath& path_;
   };
 
-  CommitPath(std::unique_ptr<wal::SegmentWriter> log, std::unique_ptr<wal::TailWriter> tail,
-             ReadPath& reads, const io::Environment& environment, const CommitOptions& options,
-             wal::Ring ring);
+  CommitPath(LogFiles files, ReadPath& reads, const io::Environment& environment,
+             const CommitOptions& options, wal::Ring ring);
 
   // The way of a writer.
   [[nodiscard]] Result<void> admit(Waiter& write, Deadline& deadline, Commit& commit) noexcept
@@ -164,12 +172,13 @@ class CommitPath {
   [[nodiscard]] Turn& turn_of(Work work) noexcept SILT_REQUIRES(mutex_) {
     return work == Work::drain ? drain_ : tail_;
   }
+  void reach_for(Group& group) noexcept SILT_REQUIRES(mutex_);
   [[nodiscard]] Group begin(Work work) noexcept SILT_REQUIRES(mutex_);
   [[nodiscard]] Result<void> run(Work work, const Group& group) noexcept SILT_EXCLUDES(mutex_);
   [[nodiscard]] Result<void> run_drain(const Group& group) noexcept SILT_EXCLUDES(mutex_);
   [[nodiscard]] Result<void> run_tail(const Group& group) noexcept SILT_EXCLUDES(mutex_);
-  void end_drain(const Group& group, io::Time ended, Errands& errands) noexcept
-      SILT_REQUIRES(mutex_);
+  void end_drain(const Group& group, io::Time ended, std::uint64_t segment_end,
+                 Errands& errands) noexcept SILT_REQUIRES(mutex_);
   void hand_over(Work work, Errands& errands) noexcept SILT_REQUIRES(mutex_);
   [[nodiscard]] Error refuse(const Error& cause, Errands& errands) noexcept SILT_REQUIRES(mutex_);
   void fail(WaiterList& waiters, Errands& errands) noexcept SILT_REQUIRES(mutex_);
@@ -188,6 +197,8 @@ class CommitPath {
   }
   [[nodiscard]] bool wants_drain() const noexcept SILT_REQUIRES(mutex_);
   void ask_log(Errands& errands) noexcept SILT_REQUIRES(mutex_);
+  [[nodiscard]] bool wants_zeros() const noexcept SILT_REQUIRES(mutex_);
+  void write_zeros() noexcept SILT_EXCLUDES(mutex_);
 
   ReadPath& reads_;
   io::Parker& parker_;
@@ -198,6 +209,7 @@ class CommitPath {
 
   const std::unique_ptr<wal::SegmentWriter> log_;    // belongs to whoever leads a drain
   const std::unique_ptr<wal::TailWriter> tail_log_;  // and this one to the leader of the tail
+  const std::unique_ptr<wal::SegmentAhead> ahead_;   // and this one to silt-log
 
   mutable base::Mutex mutex_;                    // the commit lock
   base::Sequence last_ SILT_GUARDED_BY(mutex_);  // the last sequence given out
@@ -220,6 +232,12 @@ class CommitPath {
   bool mark_armed_ SILT_GUARDED_BY(mutex_) = false;
   io::Time mark_due_ SILT_GUARDED_BY(mutex_) = io::kNever;
   base::Sequence mark_seen_ SILT_GUARDED_BY(mutex_);
+
+  // Zeros ahead of the segment's end. A drain that goes beyond them waits while some are written.
+  std::uint64_t segment_end_ SILT_GUARDED_BY(mutex_);    // as of the last good drain
+  std::uint64_t drain_reach_ SILT_GUARDED_BY(mutex_){};  // of the drain under way, at most
+  std::uint64_t zeros_end_ SILT_GUARDED_BY(mutex_);
+  std::atomic<std::uint32_t> writing_zeros_{0};  // changed under the lock
 
   std::atomic<std::uint64_t> durable_;
   LogTask log_task_{*this};

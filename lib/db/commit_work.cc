@@ -49,7 +49,14 @@ CommitPath::Group CommitPath::begin(Work work) noexcept {
   group.begin = turn.begin;
   group.end = end;
   group.last = last_;
+  if (work == Work::drain) reach_for(group);
   return group;
+}
+
+// Where a drain may write, so that no zeros are written there meanwhile.
+void CommitPath::reach_for(Group& group) noexcept {
+  drain_reach_ = segment_end_ + wal::SegmentWriter::max_frame_bytes(group.records.size());
+  group.meets_zeros = drain_reach_ > zeros_end_ && writing_zeros_.load() != 0;
 }
 
 Result<void> CommitPath::run(Work work, const Group& group) noexcept {
@@ -57,17 +64,21 @@ Result<void> CommitPath::run(Work work, const Group& group) noexcept {
 }
 
 Result<void> CommitPath::run_drain(const Group& group) noexcept {
+  while (group.meets_zeros && writing_zeros_.load() != 0) {
+    parker_.wait(writing_zeros_, 1, io::kNever);
+  }
   const io::Time began = clock_.now();
   Result<void> drained =
       group.is_mark ? log_->mark(/*clean_end=*/false) : log_->drain(group.records);
   const io::Time ended = clock_.now();
+  const std::uint64_t segment_end = log_->end().offset;
   base::yield_point("commit: drained");
   Errands errands;
   {
     const base::MutexLock lock(mutex_);
     if (drained) {
       drain_ns_.record(static_cast<std::uint64_t>((ended - began).count()));
-      end_drain(group, ended, errands);
+      end_drain(group, ended, segment_end, errands);
     } else {
       drained = std::unexpected(refuse(drained.error(), errands));
     }
@@ -76,7 +87,10 @@ Result<void> CommitPath::run_drain(const Group& group) noexcept {
   return drained;
 }
 
-void CommitPath::end_drain(const Group& group, io::Time ended, Errands& errands) noexcept {
+void CommitPath::end_drain(const Group& group, io::Time ended, std::uint64_t segment_end,
+                           Errands& errands) noexcept {
+  segment_end_ = segment_end;
+  if (wants_zeros()) errands.wake_log = true;
   durable_.store(group.last.value(), std::memory_order_release);
   drained_ = group.end;
   publish(group.last);
@@ -215,7 +229,11 @@ io::Time CommitPath::log_step() noexcept {
     const base::MutexLock lock(mutex_);
     const io::Time now = clock_.now();
     if (!drain_.busy && !failure_) group = log_work(now);
-    if (!group) return next_log_step(now);
+    if (!group && !wants_zeros()) return next_log_step(now);
+  }
+  if (!group) {
+    write_zeros();
+    return io::Time::min();
   }
   static_cast<void>(run_drain(*group));  // whoever waits for it is told
   return io::Time::min();
@@ -233,6 +251,34 @@ std::optional<CommitPath::Group> CommitPath::log_work(io::Time now) noexcept {
   Group mark = begin(Work::drain);
   mark.is_mark = true;
   return mark;
+}
+
+// Before the drains come within half of what is to be kept ahead of them.
+bool CommitPath::wants_zeros() const noexcept {
+  if (ahead_ == nullptr || failure_) return false;
+  return zeros_end_ < segment_end_ + (wal::SegmentAhead::goal(segment_end_) - segment_end_) / 2;
+}
+
+void CommitPath::write_zeros() noexcept {
+  std::uint64_t segment_end = 0;
+  {
+    const base::MutexLock lock(mutex_);
+    zeros_end_ = std::max(zeros_end_, segment_end_);
+    // A drain is at work there: once it is done, the frames will have made the file longer.
+    if (drain_.busy && drain_reach_ > zeros_end_) {
+      zeros_end_ = drain_reach_;
+      return;
+    }
+    writing_zeros_.store(1);
+    segment_end = zeros_end_;
+  }
+  ahead_->step(segment_end);
+  {
+    const base::MutexLock lock(mutex_);
+    zeros_end_ = ahead_->end();
+    writing_zeros_.store(0);
+  }
+  parker_.wake(writing_zeros_, io::kWakeAll);
 }
 
 io::Time CommitPath::next_log_step(io::Time now) noexcept {

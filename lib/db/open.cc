@@ -129,13 +129,17 @@ Result<Parts> open_to_write(const Settings& settings, io::Environment environmen
                              .sync_interval = settings.sync_interval,
                              .ring_bytes = settings.log_buffer_bytes,
                              .max_operations = settings.write_buffer_ops};
-  std::unique_ptr<wal::TailWriter> tail;
-  if (settings.durability == Durability::interval) {
-    // Buffered writes are plain calls: a ring would hand them to a thread of the kernel.
-    tail = SILT_TRY(wal::TailWriter::open(plain, dir, commit.ring_bytes));
+  LogFiles files{.log = std::move(log.writer), .ahead = {}, .tail = {}};
+  // Both are plain calls: buffered writes a ring would hand to a thread of the kernel, and zeros
+  // are written one step after the other.
+  if (files.log->file().direct()) {
+    files.ahead =
+        SILT_TRY(wal::SegmentAhead::make(plain, files.log->file(), files.log->end().offset));
   }
-  parts.commits = SILT_TRY(
-      CommitPath::start(std::move(log.writer), std::move(tail), *parts.reads, environment, commit));
+  if (settings.durability == Durability::interval) {
+    files.tail = SILT_TRY(wal::TailWriter::open(plain, dir, commit.ring_bytes));
+  }
+  parts.commits = SILT_TRY(CommitPath::start(std::move(files), *parts.reads, environment, commit));
   return parts;
 }
 

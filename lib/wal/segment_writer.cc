@@ -65,6 +65,12 @@ Result<void> SegmentWriter::mark(bool clean_end) noexcept {
   return outcome;
 }
 
+// Two neighbouring frames hold more than a full one.
+std::uint64_t SegmentWriter::max_frame_bytes(std::uint64_t record_bytes) noexcept {
+  const std::uint64_t frames = 2 * (record_bytes / kFrameTargetBytes) + 2;
+  return record_bytes + frames * (kFrameHeaderBytes + kBlockBytes);
+}
+
 Result<void> SegmentWriter::add_all(const RecordRange& records) noexcept {
   for (std::size_t offset = 0; offset < records.size();) {
     const std::size_t left = records.size() - offset;

@@ -68,6 +68,10 @@ class SegmentWriter {
   [[nodiscard]] RingPlace ring() const noexcept { return ring_; }
   /// Behind the last frame that is durable.
   [[nodiscard]] LogPlace end() const noexcept { return {header_.id, durable_end_}; }
+  /// The segment's file; lives as long as the writer.
+  [[nodiscard]] io::File& file() noexcept { return *file_; }
+  /// Most bytes of the segment that draining so many bytes of records takes.
+  [[nodiscard]] static std::uint64_t max_frame_bytes(std::uint64_t record_bytes) noexcept;
   /// Why the writer is dead, if it is.
   [[nodiscard]] const std::optional<Error>& failure() const noexcept { return failure_; }
 

@@ -441,3 +441,50 @@ TEST_CASE("idle: an empty frame proves the last group, so that later damage to i
   REQUIRE(!again);
   CHECK(again.error().code() == ErrorCode::corruption);
 }
+
+TEST_CASE("zeros: silt-log writes them ahead of the drains, and a drain never waits for the size") {
+  World world(1);
+  Db db = world.open();
+  const auto size = [&] { return world.storage.contents("db/wal/0").size(); };
+  for (int i = 0; i < 200; ++i) {
+    REQUIRE(db.put(std::to_string(i), std::string(3000, 'v')));
+    const auto before = size();
+    while (world.sim.executor().pump()) {
+    }
+    if (i != 0) CHECK(before > 8192U + 4096U * (static_cast<unsigned>(i) + 1));
+  }
+  CHECK(size() <= 3 * (8192 + 200 * 4096));
+  world.storage.crash({});
+  static_cast<void>(db.close());
+  Db again = world.open();
+  CHECK(count(again) == 200);
+}
+
+TEST_CASE("zeros: beside drains of any size, and without room for them, every write is kept") {
+  for_each_seed(60, [](std::uint64_t seed) {
+    support::SimStorageOptions machine;
+    machine.transfer_time = 2ms;
+    support::Simulation sim(seed, machine);
+    std::uint64_t done = 0;
+    {
+      auto db = db::Access::open(settings(Durability::every_commit), sim.environment());
+      REQUIRE(db);
+      if (seed % 4 == 0) {
+        sim.storage().faults().add({.on = Op::write, .path = "db/wal/*", .begin = 1 << 20});
+      }
+      sim.spawn("writer", [&] {
+        for (; done < 30; ++done) {
+          const std::string value(sim.rng().between(1, 150'000), 'v');
+          if (!db->put(std::to_string(done), value, {.wait = sim.rng().below(3) != 0})) break;
+        }
+        if (!db->flush()) done = 0;
+      });
+      sim.run();
+    }
+    sim.storage().faults().clear();
+    sim.storage().crash(Crash::from_seed(seed));
+    auto after = db::Access::open(settings(Durability::every_commit), sim.environment());
+    REQUIRE_MESSAGE(after, after.error().to_string());
+    CHECK(count(*after) >= done);
+  });
+}

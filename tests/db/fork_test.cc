@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
@@ -40,7 +39,6 @@ TEST_CASE(
   std::optional<Db> db = open(tmp);
   CHECK(sequence_of(db->put("k", "v")) == 1);
   auto it = db->iterate();
-  const auto size = std::filesystem::file_size(tmp / "data/wal/0");
   const pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {
@@ -55,7 +53,6 @@ TEST_CASE(
   int status = 0;
   REQUIRE(waitpid(child, &status, 0) == child);
   CHECK(status == 0);
-  CHECK(std::filesystem::file_size(tmp / "data/wal/0") == size);
   CHECK(it.valid());
   CHECK(sequence_of(db->put("l", "w")) == 2);
   REQUIRE(db->close());
@@ -63,6 +60,7 @@ TEST_CASE(
   CHECK(**db->get("k") == "v");
   CHECK(**db->get("l") == "w");
   CHECK(db::Access::engine(*db).recovered().clean_end);
+  CHECK(db::Access::engine(*db).recovered().records == 2);  // none of the child's
 }
 
 TEST_CASE("fork: a child that lives on does not keep the store locked, and may open it itself") {
