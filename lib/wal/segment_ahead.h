@@ -1,6 +1,6 @@
-// Zeros ahead of a segment's end. A durable write to blocks that were written before costs one flush
-// of the device; one that makes the file longer waits for a commit of the file system's journal as
-// well, and takes about twice as long.
+// Zeros ahead of a segment's end. A durable write to blocks that were written before costs one
+// flush of the device; one that makes the file longer waits for a commit of the file system's
+// journal as well, and takes about twice as long.
 #pragma once
 
 #include <cstddef>

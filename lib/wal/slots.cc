@@ -21,6 +21,10 @@ namespace {
 // A listed slot that is gone means that a writer is at work; how often to look again.
 constexpr int kListAttempts = 16;
 
+// More of a file without blocks no writer leaves, nor a file system that compresses. Reading such a
+// file to its end could take hours.
+constexpr std::uint64_t kMostHoleBytes = std::uint64_t{4} << 30;
+
 struct SlotName {
   std::uint64_t number = 0;
   std::optional<std::string_view> suffix;  ///< What follows the first dot, if there is one.
@@ -47,7 +51,14 @@ Result<Slot> read_slot(io::Directory& wal, io::Channel& channel, io::File& file,
   slot.name = std::move(name);
   const BlockBuffer buffer(kFirstFrameOffset + kBlockBytes);
   const std::size_t size = SILT_TRY(channel.read_to_end(file, 0, buffer.bytes()));
-  slot.size_bytes = SILT_TRY(file.info()).size_bytes;
+  const io::FileInfo info = SILT_TRY(file.info());
+  slot.size_bytes = info.size_bytes;
+  if (info.size_bytes > info.allocated_bytes &&
+      info.size_bytes - info.allocated_bytes > kMostHoleBytes) {
+    return base::fail(ErrorCode::corruption, "a segment is a hole for the most part")
+        .path(slot.path)
+        .mismatch(info.allocated_bytes, info.size_bytes);
+  }
   for (std::size_t copy = 0; copy < slot.copies.size(); ++copy) {
     if (size < (copy + 1) * kBlockBytes) continue;  // cut off: it stays `no_magic`
     slot.copies[copy] =

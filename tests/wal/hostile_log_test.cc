@@ -334,3 +334,21 @@ TEST_CASE(
   CHECK(reading.state.error().code() == ErrorCode::corruption);
   CHECK(reading.found->commits == std::vector{make_commit(0)});
 }
+
+TEST_CASE("hostile log: a huge hole is an error, found without reading it") {
+  support::SimStorageOptions machine;
+  machine.max_file_bytes = std::uint64_t{1} << 50;
+  LogWorld world(1, machine);
+  {
+    auto opened = world.open();
+    REQUIRE(opened);
+    REQUIRE(opened->drain(make_commit(0)));
+  }
+  auto wal = *(*world.storage.open_directory(kStore))->open_directory("wal");
+  REQUIRE((*wal->open("0", {.access = io::Access::read_write}))->resize(std::uint64_t{1} << 46));
+  for (const auto mode : {RecoveryMode::strict, RecoveryMode::truncate}) {
+    const auto opened = world.open({.recovery = mode});
+    REQUIRE(!opened);
+    CHECK(opened.error().code() == ErrorCode::corruption);
+  }
+}
