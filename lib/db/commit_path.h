@@ -63,7 +63,9 @@ namespace siltstone::db {
 /// What the log is written with.
 struct LogFiles {
   std::unique_ptr<wal::SegmentWriter> log;
-  std::unique_ptr<wal::SegmentAhead> ahead;  ///< Null where zeros ahead gain nothing.
+  /// Null where zeros ahead gain little: buffered, and where drains are few and large, and must not
+  /// wait for silt-log to end a step.
+  std::unique_ptr<wal::SegmentAhead> ahead;
   std::unique_ptr<wal::TailWriter> tail;     ///< Null but in mode interval.
 };
 

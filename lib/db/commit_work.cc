@@ -90,11 +90,11 @@ Result<void> CommitPath::run_drain(const Group& group) noexcept {
 void CommitPath::end_drain(const Group& group, io::Time ended, std::uint64_t segment_end,
                            Errands& errands) noexcept {
   segment_end_ = segment_end;
-  if (wants_zeros()) errands.wake_log = true;
   durable_.store(group.last.value(), std::memory_order_release);
   drained_ = group.end;
   publish(group.last);
   ++(group.is_mark ? stats_.marks : stats_.drains);
+  if (wants_zeros()) errands.wake_log = true;
   if (group.is_large) admission_.end_large();
   if (group.is_mark) {
     mark_armed_ = false;
@@ -253,9 +253,10 @@ std::optional<CommitPath::Group> CommitPath::log_work(io::Time now) noexcept {
   return mark;
 }
 
-// Before the drains come within half of what is to be kept ahead of them.
+// Before the drains come within half of what is to be kept ahead of them; a store that is opened
+// and not written to stays as it is.
 bool CommitPath::wants_zeros() const noexcept {
-  if (ahead_ == nullptr || failure_) return false;
+  if (ahead_ == nullptr || failure_ || stats_.drains == 0) return false;
   return zeros_end_ < segment_end_ + (wal::SegmentAhead::goal(segment_end_) - segment_end_) / 2;
 }
 

@@ -132,7 +132,7 @@ Result<Parts> open_to_write(const Settings& settings, io::Environment environmen
   LogFiles files{.log = std::move(log.writer), .ahead = {}, .tail = {}};
   // Both are plain calls: buffered writes a ring would hand to a thread of the kernel, and zeros
   // are written one step after the other.
-  if (files.log->file().direct()) {
+  if (settings.durability == Durability::every_commit && files.log->file().direct()) {
     files.ahead =
         SILT_TRY(wal::SegmentAhead::make(plain, files.log->file(), files.log->end().offset));
   }

@@ -65,7 +65,8 @@ class GatedStorage final : public io::Storage {
     [[nodiscard]] std::size_t capacity() const noexcept override { return inner_->capacity(); }
     [[nodiscard]] std::int64_t submit(std::span<io::Request* const> batch) override {
       for (const io::Request* request : batch) {
-        if (request->durable || request->opcode == io::Opcode::sync) ++gate_.drains_;
+        const bool is_flush = request->durable || request->opcode == io::Opcode::sync;
+        if (is_flush && !is_zeros(*request)) ++gate_.drains_;
       }
       return inner_->submit(batch);
     }
@@ -79,6 +80,12 @@ class GatedStorage final : public io::Storage {
     }
 
    private:
+    /// What silt-log writes ahead of the frames, which begin with their magic.
+    static bool is_zeros(const io::Request& request) {
+      return !request.buffers.empty() &&
+             *static_cast<const char*>(request.buffers.front().iov_base) == 0;
+    }
+
     const std::unique_ptr<io::Queue> inner_;
     GatedStorage& gate_;
   };
