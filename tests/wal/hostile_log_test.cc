@@ -337,7 +337,7 @@ TEST_CASE(
 
 TEST_CASE("hostile log: a huge hole is an error, found without reading it") {
   support::SimStorageOptions machine;
-  machine.max_file_bytes = std::uint64_t{1} << 50;
+  machine.max_file_bytes = std::uint64_t{16} << 30;
   LogWorld world(1, machine);
   {
     auto opened = world.open();
@@ -345,7 +345,7 @@ TEST_CASE("hostile log: a huge hole is an error, found without reading it") {
     REQUIRE(opened->drain(make_commit(0)));
   }
   auto wal = *(*world.storage.open_directory(kStore))->open_directory("wal");
-  REQUIRE((*wal->open("0", {.access = io::Access::read_write}))->resize(std::uint64_t{1} << 46));
+  REQUIRE((*wal->open("0", {.access = io::Access::read_write}))->resize(std::uint64_t{8} << 30));
   for (const auto mode : {RecoveryMode::strict, RecoveryMode::truncate}) {
     const auto opened = world.open({.recovery = mode});
     REQUIRE(!opened);
