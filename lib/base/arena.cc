@@ -68,7 +68,8 @@ Arena::~Arena() {
   munmap(base_, capacity_);
 }
 
-// Relaxed throughout: whoever tells another thread of an offset does so with release.
+// Whoever tells another thread of an offset does so with release. Taking is acquire, and giving
+// back release, for what the last owner of the same bytes read there.
 Arena::Offset Arena::allocate(std::size_t bytes, std::size_t alignment) noexcept {
   SILT_ASSERT(std::has_single_bit(alignment));
   SILT_ASSERT(alignment >= kUnitBytes && alignment <= kMaxAlignment);
@@ -80,7 +81,7 @@ Arena::Offset Arena::allocate(std::size_t bytes, std::size_t alignment) noexcept
     start = round_up(front_of(ends), alignment / kUnitBytes);
     if (start + units + back_of(ends) > capacity_ / kUnitBytes) return 0;
   } while (!ends_.compare_exchange_weak(ends, pack(start + units, back_of(ends)),
-                                        std::memory_order_relaxed));
+                                        std::memory_order_acquire, std::memory_order_relaxed));
   ASAN_UNPOISON_MEMORY_REGION(base_ + start * kUnitBytes, bytes);
   return static_cast<Offset>(start);
 }
@@ -95,8 +96,8 @@ Arena::Offset Arena::allocate_back(std::size_t bytes, std::size_t alignment) noe
   do {
     back = round_up(back_of(ends), alignment / kUnitBytes) + units;
     if (back + front_of(ends) > capacity_ / kUnitBytes) return 0;
-  } while (
-      !ends_.compare_exchange_weak(ends, pack(front_of(ends), back), std::memory_order_relaxed));
+  } while (!ends_.compare_exchange_weak(ends, pack(front_of(ends), back), std::memory_order_acquire,
+                                        std::memory_order_relaxed));
   const std::size_t start = capacity_ / kUnitBytes - back;
   ASAN_UNPOISON_MEMORY_REGION(base_ + start * kUnitBytes, bytes);
   return static_cast<Offset>(start);
@@ -111,8 +112,8 @@ bool Arena::give_back(Offset offset, std::size_t bytes) noexcept {
       ASAN_UNPOISON_MEMORY_REGION(at(offset), bytes);
       return false;
     }
-  } while (
-      !ends_.compare_exchange_weak(ends, pack(offset, back_of(ends)), std::memory_order_relaxed));
+  } while (!ends_.compare_exchange_weak(ends, pack(offset, back_of(ends)),
+                                        std::memory_order_release, std::memory_order_relaxed));
   return true;
 }
 
