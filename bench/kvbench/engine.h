@@ -77,12 +77,10 @@ struct Engine {
   std::string_view name;
   /// False for one that forgets what it is given, so that there is nothing to verify or to weigh.
   bool keeps_data = true;
-  /// Whether it can also do less than make every write durable.
-  bool offers_kill = true;
   std::string (*version)();
   /// The settings that matter, as they are in force.
   NamedValues (*settings)(const StoreOptions& options);
-  /// Makes a new store in `dir`, an existing empty directory. Durability::kill only if offered.
+  /// Makes a new store in `dir`, an existing empty directory.
   Result<std::unique_ptr<Store>> (*create)(const std::string& dir, const StoreOptions& options);
 };
 

@@ -124,13 +124,8 @@ void add_options(CLI::App& run, Settings& settings) {
 /// What is wrong with the settings as a whole; empty if nothing is.
 std::string find_fault(const Settings& settings) {
   for (const std::string& name : settings.engines) {
-    const Engine* engine = find_engine(name);
-    if (engine == nullptr) {
+    if (find_engine(name) == nullptr) {
       return fmt::format("there is no engine {} in this build; it has:{}", name, engine_names());
-    }
-    if (settings.store.durability == Durability::kill && !engine->offers_kill) {
-      return fmt::format("{} makes every write survive a power cut; leave out --durability kill",
-                         name);
     }
   }
   bool filled = false;

@@ -123,7 +123,6 @@ extern const Engine kLeveldbEngine;
 const Engine kLeveldbEngine = {
     .name = "leveldb",
     .keeps_data = true,
-    .offers_kill = true,
     .version = version,
     .settings = settings,
     .create = create,

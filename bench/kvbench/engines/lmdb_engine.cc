@@ -165,7 +165,6 @@ extern const Engine kLmdbEngine;
 const Engine kLmdbEngine = {
     .name = "lmdb",
     .keeps_data = true,
-    .offers_kill = true,
     .version = version,
     .settings = settings,
     .create = create,

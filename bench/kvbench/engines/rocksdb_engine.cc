@@ -138,7 +138,6 @@ extern const Engine kRocksdbEngine;
 const Engine kRocksdbEngine = {
     .name = "rocksdb",
     .keeps_data = true,
-    .offers_kill = true,
     .version = version,
     .settings = settings,
     .create = create,

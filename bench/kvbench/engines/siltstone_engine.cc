@@ -1,6 +1,8 @@
 // Siltstone through its public interface.
 #include <atomic>
+#include <chrono>
 
+#include <fmt/format.h>
 #include <siltstone/db.h>
 #include <siltstone/version.h>
 
@@ -11,6 +13,10 @@
 
 namespace siltstone::kvbench {
 namespace {
+
+// Everything is in memory in this version, and mapped as it is used.
+constexpr std::uint64_t kMemtableBytes = std::uint64_t{8} << 30;
+constexpr std::chrono::milliseconds kSyncInterval{100};  // the library's default
 
 class SiltstoneSession final : public Session {
  public:
@@ -51,6 +57,11 @@ class SiltstoneStore final : public Store {
     return std::make_unique<SiltstoneSession>(db_);
   }
   Result<void> close() override { return db_.close(); }
+  std::optional<std::uint64_t> syncs() const override {
+    const auto stats = db_.stats();
+    if (!stats) return std::nullopt;
+    return stats->log.drains + stats->log.marks;  // one flush of the device each
+  }
 
  private:
   Db db_;
@@ -76,15 +87,20 @@ const char* io_backend_name() {
   return "unknown";
 }
 
-NamedValues settings(const StoreOptions&) {
-  return {{"durability", "every_commit"},
+NamedValues settings(const StoreOptions& store) {
+  return {{"durability", store.durability == Durability::power_cut
+                             ? std::string("every_commit")
+                             : fmt::format("interval of {} ms", kSyncInterval.count())},
+          {"memtable", fmt::format("{} GiB", kMemtableBytes >> 30)},
           {"compression", compression() == Compression::snappy ? "snappy" : "none"},
           {"io_backend", io_backend_name()},
           {"log_io", "posix"}};  // whatever the backend, unless rings are insisted on
 }
 
-Result<std::unique_ptr<Store>> create(const std::string& dir, const StoreOptions&) {
-  auto db = SILT_TRY(Db::builder(dir).compression(compression()).build());
+Result<std::unique_ptr<Store>> create(const std::string& dir, const StoreOptions& store) {
+  auto builder = Db::builder(dir).compression(compression()).memtable_bytes(kMemtableBytes);
+  if (store.durability == Durability::kill) builder.sync_interval(kSyncInterval);
+  auto db = SILT_TRY(builder.build());
   const Stats stats = SILT_TRY(db.stats());
   io_backend = stats.io_backend;
   return std::make_unique<SiltstoneStore>(std::move(db));
@@ -96,7 +112,6 @@ extern const Engine kSiltstoneEngine;
 const Engine kSiltstoneEngine = {
     .name = "siltstone",
     .keeps_data = true,
-    .offers_kill = false,
     .version = version,
     .settings = settings,
     .create = create,
