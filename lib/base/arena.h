@@ -22,9 +22,11 @@
 namespace siltstone::base {
 
 /// Pieces are given out from both ends: what many threads fill from the front, what one thread
-/// builds densely (an index over it) from the back. allocate() and give_back() are thread-safe,
-/// prefault() too; allocate_back() is for one thread at a time; at() may be called by any thread
-/// that was handed the offset with acquire and release. Moving and reset() need exclusion.
+/// builds densely (an index over it) from the back. The back is promised first, by whoever
+/// allocates at the front, so that the two never meet and the one is never refused. allocate(),
+/// promise(), take_back() and prefault() are thread-safe; allocate_back() is for one thread at a
+/// time; at() may be called by any thread that was handed the offset with acquire and release.
+/// Moving and reset() need exclusion.
 class Arena {
  public:
   /// Counts 8-byte units from the start of the mapping; 0 is no place.
@@ -42,27 +44,36 @@ class Arena {
   Arena& operator=(Arena&& other) noexcept;
   ~Arena();
 
-  /// Room for `bytes`, aligned to a power of two from kUnitBytes to kMaxAlignment. 0 when they do
-  /// not fit any more; smaller ones still may.
-  [[nodiscard]] Offset allocate(std::size_t bytes, std::size_t alignment = kUnitBytes) noexcept;
-  /// The same from the back.
+  /// Room for `bytes` at the front, a multiple of kUnitBytes from the start, and a promise of
+  /// `back_bytes` more at the back. 0 when they do not fit any more; smaller ones still may.
+  [[nodiscard]] Offset allocate(std::size_t bytes, std::size_t back_bytes = 0) noexcept;
+  /// Promises bytes at the back. False when they do not fit any more.
+  [[nodiscard]] bool promise(std::size_t back_bytes) noexcept;
+  /// Room for `bytes` of those promised, aligned to a power of two from kUnitBytes to
+  /// kMaxAlignment.
+  /// REQUIRES: the promises cover it, and all before it, with what alignment takes.
   [[nodiscard]] Offset allocate_back(std::size_t bytes, std::size_t alignment) noexcept;
-  /// Takes back a piece that allocate() gave and nobody has seen. False, and it stays given out,
-  /// when another piece was given out behind it.
-  bool give_back(Offset offset, std::size_t bytes) noexcept;
+  /// Takes back a promise of which nothing was used. With `bytes` also a piece at `offset` that
+  /// nobody has seen, if it is the last one at the front: tells whether it was.
+  bool take_back(std::size_t back_bytes, Offset offset = 0, std::size_t bytes = 0) noexcept;
 
   [[nodiscard]] std::byte* at(Offset offset) const noexcept {
     return base_ + std::size_t{offset} * kUnitBytes;
   }
 
   [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
-  /// Bytes given out, with what alignment and the null offset took.
-  [[nodiscard]] std::size_t used() const noexcept { return used_front() + used_back(); }
+  /// Bytes given out at the front, with the null offset.
   [[nodiscard]] std::size_t used_front() const noexcept {
     return std::size_t{front_of(ends_.load(std::memory_order_relaxed))} * kUnitBytes;
   }
+  /// Bytes given out at the back.
   [[nodiscard]] std::size_t used_back() const noexcept {
-    return std::size_t{back_of(ends_.load(std::memory_order_relaxed))} * kUnitBytes;
+    return back_.load(std::memory_order_relaxed);
+  }
+  /// Bytes given out at the front or promised at the back: full at capacity().
+  [[nodiscard]] std::size_t taken() const noexcept {
+    const std::uint64_t ends = ends_.load(std::memory_order_relaxed);
+    return (std::size_t{front_of(ends)} + promised_of(ends)) * kUnitBytes;
   }
   /// Bytes that may have been touched, by prefault() or use: the most it costs in memory.
   [[nodiscard]] std::size_t resident() const noexcept;
@@ -82,20 +93,22 @@ class Arena {
  private:
   Arena(std::byte* base, std::size_t capacity) noexcept;
 
-  // Both ends in one word, in units, so that they cannot pass each other unnoticed.
-  static constexpr std::uint64_t pack(std::uint64_t front, std::uint64_t back) noexcept {
-    return back << 32 | front;
+  // What is given out at the front and promised at the back, in units: in one word, since one
+  // locked instruction is what a small write can afford.
+  static constexpr std::uint64_t pack(std::uint64_t front, std::uint64_t promised) noexcept {
+    return promised << 32 | front;
   }
   static constexpr std::uint32_t front_of(std::uint64_t ends) noexcept {
     return static_cast<std::uint32_t>(ends);
   }
-  static constexpr std::uint32_t back_of(std::uint64_t ends) noexcept {
+  static constexpr std::uint32_t promised_of(std::uint64_t ends) noexcept {
     return static_cast<std::uint32_t>(ends >> 32);
   }
 
   std::byte* base_;
   std::size_t capacity_;
   std::atomic<std::uint64_t> ends_{pack(1, 0)};
+  std::atomic<std::size_t> back_{0};  // bytes; written by one thread at a time
   std::atomic<std::size_t> faulted_{0};
   std::size_t touched_back_ = 0;  // by uses before the last reset()
 };

@@ -12,7 +12,7 @@ constexpr CountPath kPaths[] = {
 };
 
 unsigned choose_and_count(const Heads& heads, std::int64_t head) noexcept {
-  CountBelow best = nullptr;
+  CountBelow best = count_below_scalar;
   for (const CountPath& path : kPaths) {
     if (path.usable()) best = path.count;
   }

@@ -17,13 +17,13 @@ namespace siltstone::memtable {
 Result<std::unique_ptr<Memtable>> Memtable::create(std::shared_ptr<base::ArenaPool> pool,
                                                    std::uint64_t hash_seed) {
   base::Arena arena = SILT_TRY(pool->take());
-  if (arena.capacity() < kMinBytes) {
-    pool->give_back(std::move(arena));
-    return base::fail(ErrorCode::invalid_argument, "a memtable needs at least 64 KiB");
-  }
   constexpr std::size_t kLeastBytesPerKey =
       Record::bytes(kKeyspaceBytes) + Version::bytes(Kind::erase, 0) + kIndexBytesPerKey;
   const auto shape = TagHash::Shape::for_keys(arena.capacity() / kLeastBytesPerKey);
+  if (arena.capacity() < kMinBytes || !arena.promise(shape.fixed_bytes() + Tree::kFixedBytes)) {
+    pool->give_back(std::move(arena));
+    return base::fail(ErrorCode::invalid_argument, "a memtable needs at least 64 KiB");
+  }
   return std::unique_ptr<Memtable>(
       new Memtable(std::move(pool), std::move(arena), shape, hash_seed));
 }
@@ -34,10 +34,7 @@ Memtable::Memtable(std::shared_ptr<base::ArenaPool> pool, base::Arena arena, Tag
       hash_seed_(hash_seed),
       arena_(std::move(arena)),
       tags_(arena_, shape),
-      tree_(arena_),
-      reserved_(base::Arena::kUnitBytes + shape.fixed_bytes() + Tree::kFixedBytes) {
-  SILT_ASSERT(reserved_.load(std::memory_order_relaxed) <= arena_.capacity());
-}
+      tree_(arena_) {}
 
 Memtable::~Memtable() { pool_->give_back(std::move(arena_)); }
 
@@ -84,6 +81,9 @@ void Memtable::get_batch(std::span<const Key> keys, base::Sequence at,
 }
 
 void Memtable::link(Staged&& staged, base::Sequence first) noexcept {
+  const std::uint64_t linked = linked_.load(std::memory_order_relaxed);
+  const bool is_known_new = staged.count_ == 1 && staged.linked_before_ == linked;
+  linked_.store(linked + staged.count_, std::memory_order_release);
   std::uint64_t sequence = first.value();
   Offset next = std::exchange(staged.first_, 0);
   while (next != 0) {
@@ -93,31 +93,39 @@ void Memtable::link(Staged&& staged, base::Sequence first) noexcept {
     const StagedStamp stamp(version.stamp);
     next = version.older;
     version.stamp = Version::stamp_of(sequence++, stamp.kind());
-    if (stamp.is_new_record()) {
-      link_record(stamp.record(), offset);
-    } else {
+    if (!stamp.is_new_record()) {
       link_version(record_at(arena_, stamp.record()), offset);
+    } else if (is_known_new) {
+      link_new(stamp.record(), offset, staged.hash_);
+    } else {
+      link_record(stamp.record(), offset);
     }
   }
   staged.count_ = 0;
 }
 
+// Somebody may have linked the key since this was staged, or this write did itself.
 void Memtable::link_record(Offset offset, Offset version) noexcept {
-  Record& record = record_at(arena_, offset);
+  const Record& record = record_at(arena_, offset);
   const Key key(record.keyspace(), record.user_key());
   const std::uint64_t hash = base::hash_key(key.keyspace, key.user, hash_seed_);
-  // Somebody may have linked the key since this was staged, or this write did itself.
-  if (const Offset found = find(key, hash); found != 0) {
-    link_version(record_at(arena_, found), version);
-    reserved_.fetch_sub(kIndexBytesPerKey, std::memory_order_relaxed);
+  const Offset found = find(key, hash);
+  if (found == 0) {
+    link_new(offset, version, hash);
     return;
   }
+  link_version(record_at(arena_, found), version);
+  arena_.take_back(kIndexBytesPerKey);
+}
+
+void Memtable::link_new(Offset offset, Offset version, std::uint64_t hash) noexcept {
+  Record& record = record_at(arena_, offset);
   version_at(arena_, version).older = 0;
   record.newest.store(version, std::memory_order_release);
-  tree_.insert(key, offset);
+  tree_.insert(Key(record.keyspace(), record.user_key()), offset);
   base::yield_point("memtable: in the tree");
   tags_.insert(hash, offset);
-  keys_.fetch_add(1, std::memory_order_relaxed);
+  keys_.store(keys_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 void Memtable::link_version(Record& record, Offset offset) noexcept {
@@ -128,16 +136,9 @@ void Memtable::link_version(Record& record, Offset offset) noexcept {
   record.newest.store(offset, std::memory_order_release);
 }
 
-bool Memtable::reserve(std::size_t bytes) noexcept {
-  const std::size_t before = reserved_.fetch_add(bytes, std::memory_order_relaxed);
-  if (before <= arena_.capacity() && bytes <= arena_.capacity() - before) return true;
-  reserved_.fetch_sub(bytes, std::memory_order_relaxed);
-  return false;
-}
-
 Memtable::Usage Memtable::usage() const noexcept {
   return {.capacity = arena_.capacity(),
-          .reserved = reserved_.load(std::memory_order_relaxed),
+          .reserved = arena_.taken(),
           .records = arena_.used_front(),
           .index = tree_.bytes() + tags_.bytes(),
           .keys = keys_.load(std::memory_order_relaxed)};

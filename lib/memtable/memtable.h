@@ -10,9 +10,9 @@
 //    record moves on. Views of keys and values live as long as the memtable.
 // 2. A record is in the tree before it is in the hash, and has its version before both. So a reader
 //    who misses it in either came with an older sequence.
-// 3. What was reserved and not given back covers all that was and will be allocated for the writes
-//    staged and linked so far: Tree::kBytesPerInsert and TagHash::kBytesPerInsert say what an
-//    index may take. The arena is never asked for more than it has.
+// 3. What was promised at the back of the arena and not taken back covers all that the index takes
+//    for the writes staged and linked so far; Tree::kBytesPerInsert and TagHash::kBytesPerInsert
+//    say how much that is.
 #pragma once
 
 #include <atomic>
@@ -93,8 +93,8 @@ class Memtable {
 
   [[nodiscard]] Offset find(const Key& key, std::uint64_t hash) const noexcept;
   [[nodiscard]] std::optional<Entry> entry_of(Offset record, base::Sequence at) const noexcept;
-  [[nodiscard]] bool reserve(std::size_t bytes) noexcept;
   void link_record(Offset record, Offset version) noexcept;
+  void link_new(Offset record, Offset version, std::uint64_t hash) noexcept;
   void link_version(Record& record, Offset version) noexcept;
 
   const std::shared_ptr<base::ArenaPool> pool_;
@@ -102,7 +102,8 @@ class Memtable {
   base::Arena arena_;
   TagHash tags_;
   Tree tree_;
-  std::atomic<std::size_t> reserved_;
+  // Written by link() alone.
+  std::atomic<std::uint64_t> linked_{0};  // operations
   std::atomic<std::size_t> keys_{0};
 };
 
@@ -136,7 +137,10 @@ class Memtable::Staged {
   Offset first_ = 0;  // versions, chained by `older`
   Offset last_ = 0;
   std::size_t count_ = 0;
-  std::size_t index_bytes_ = 0;  // reserved for tree and hash
+  std::size_t index_bytes_ = 0;  // promised for tree and hash
+  // When nothing else was linked meanwhile, the only key of a write need not be looked for again.
+  std::uint64_t hash_ = 0;  // of the last key
+  std::uint64_t linked_before_ = 0;
 };
 
 }  // namespace siltstone::memtable

@@ -23,10 +23,16 @@ enum class Bound : std::uint8_t {
   upper,  ///< The first slot above the key: the child that holds it, in an inner node.
 };
 
-/// Among [first, last), whose heads equal the key's: whole keys decide.
+/// Among [first, last), whose heads equal the key's: whole keys decide. They are cold, so all that
+/// a binary search may look at are asked for at once.
 template <Bound bound>
 [[nodiscard]] unsigned search_ties(const base::Arena& arena, const Node& node, const Key& key,
                                    unsigned first, unsigned last, std::size_t from) noexcept {
+  for (unsigned i = first; i < last; ++i) {
+    const std::byte* const bytes = arena.at(node.records[i].load(std::memory_order_relaxed));
+    __builtin_prefetch(bytes);
+    __builtin_prefetch(bytes + sizeof(Record) + from);
+  }
   while (first < last) {
     const unsigned middle = (first + last) / 2;
     const Record& record = record_at(arena, node.records[middle].load(std::memory_order_acquire));

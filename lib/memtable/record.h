@@ -80,24 +80,27 @@ struct Record {
     return sizeof(Record) + padded(key);
   }
 
-  [[nodiscard]] std::string_view key() const noexcept {
-    return {reinterpret_cast<const char*>(this + 1), key_bytes};
-  }
+  [[nodiscard]] std::string_view key() const noexcept { return {text(), key_bytes}; }
   [[nodiscard]] std::string_view user_key() const noexcept { return key().substr(kKeyspaceBytes); }
   [[nodiscard]] base::KeyspaceId keyspace() const noexcept {
-    return base::KeyspaceId(static_cast<std::uint32_t>(load_word(key().data()) >> 32));
+    return base::KeyspaceId(static_cast<std::uint32_t>(load_word(text()) >> 32));
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return key_bytes; }
   [[nodiscard]] std::uint64_t word(std::size_t at) const noexcept {
     if (at >= key_bytes) return 0;
-    return leading_bytes(load_word(key().data() + at), key_bytes - at);
+    return leading_bytes(load_word(text() + at), key_bytes - at);
   }
 
   [[nodiscard]] bool holds(const Key& other) const noexcept {
     return key_bytes == other.size() && keyspace() == other.keyspace &&
            (other.user.empty() ||
-            std::memcmp(user_key().data(), other.user.data(), other.user.size()) == 0);
+            std::memcmp(text() + kKeyspaceBytes, other.user.data(), other.user.size()) == 0);
+  }
+
+ private:
+  [[nodiscard]] const char* text() const noexcept {
+    return reinterpret_cast<const char*>(this + 1);
   }
 };
 static_assert(sizeof(Record) == 8);

@@ -49,24 +49,27 @@ Memtable::Staged::Staged(Staged&& other) noexcept
       first_(std::exchange(other.first_, 0)),
       last_(other.last_),
       count_(std::exchange(other.count_, 0)),
-      index_bytes_(std::exchange(other.index_bytes_, 0)) {}
+      index_bytes_(std::exchange(other.index_bytes_, 0)),
+      hash_(other.hash_),
+      linked_before_(other.linked_before_) {}
 
 // What it has not linked: `first_` is 0 once it has.
 Memtable::Staged::~Staged() {
   if (first_ == 0) return;
-  std::size_t bytes = index_bytes_;
-  if (first_ == last_) {
-    const Version& version = version_at(memtable_->arena_, first_);
-    const StagedStamp stamp(version.stamp);
-    std::size_t size = Version::bytes(stamp.kind(), version.value_bytes);
-    Offset start = first_;
-    if (stamp.is_new_record()) {
-      start = stamp.record();
-      size += Record::bytes(record_at(memtable_->arena_, start).key_bytes);
-    }
-    if (memtable_->arena_.give_back(start, size)) bytes += size;
+  base::Arena& arena = memtable_->arena_;
+  if (first_ != last_) {
+    arena.take_back(index_bytes_);
+    return;
   }
-  memtable_->reserved_.fetch_sub(bytes, std::memory_order_relaxed);
+  const Version& version = version_at(arena, first_);
+  const StagedStamp stamp(version.stamp);
+  std::size_t bytes = Version::bytes(stamp.kind(), version.value_bytes);
+  Offset start = first_;
+  if (stamp.is_new_record()) {
+    start = stamp.record();
+    bytes += Record::bytes(record_at(arena, start).key_bytes);
+  }
+  arena.take_back(index_bytes_, start, bytes);
 }
 
 bool Memtable::Staged::put(const Key& key, std::string_view value) noexcept {
@@ -84,21 +87,31 @@ bool Memtable::Staged::add(const Key& key, Kind kind, std::string_view value,
   SILT_ASSERT(key.user.size() <= UINT16_MAX);
   SILT_ASSERT(value.size() <= UINT32_MAX);
   base::Arena& arena = memtable_->arena_;
-  const Offset found =
-      memtable_->find(key, base::hash_key(key.keyspace, key.user, memtable_->hash_seed_));
-  const std::size_t record_bytes = found == 0 ? Record::bytes(key.size()) : 0;
-  const std::size_t bytes = record_bytes + Version::bytes(kind, value.size());
-  const std::size_t index_bytes = found == 0 ? kIndexBytesPerKey : 0;
-  if (!memtable_->reserve(bytes + index_bytes)) return false;
-  index_bytes_ += index_bytes;
+  linked_before_ = memtable_->linked_.load(std::memory_order_acquire);
+  hash_ = base::hash_key(key.keyspace, key.user, memtable_->hash_seed_);
+  memtable_->tags_.prefetch(hash_);
+  const std::size_t version_bytes = Version::bytes(kind, value.size());
+  const std::size_t bytes = Record::bytes(key.size()) + version_bytes;
   if (arena.used_front() + bytes > arena.faulted()) [[unlikely]]
     arena.prefault(bytes + kFaultAheadBytes);
-  const Offset start = arena.allocate(bytes);
-  SILT_ASSERT(start != 0);
-  if (found == 0) write_record(record_at(arena, start), key);
-  const auto version = start + static_cast<Offset>(record_bytes / base::Arena::kUnitBytes);
-  const StagedStamp stamp(found == 0 ? start : found, found == 0, kind);
-  write_version(version_at(arena, version), stamp, value, expiry);
+  // Most keys are new. The locked instruction comes before the search, because it would wait for
+  // the cache miss in there, and the processor could do nothing of what follows meanwhile.
+  const Offset fresh = arena.allocate(bytes, kIndexBytesPerKey);
+  Offset record = memtable_->find(key, hash_);
+  const bool is_new = record == 0;
+  Offset version = 0;
+  if (is_new) {
+    if (fresh == 0) return false;
+    record = fresh;
+    version = fresh + static_cast<Offset>((bytes - version_bytes) / base::Arena::kUnitBytes);
+    index_bytes_ += kIndexBytesPerKey;
+    write_record(record_at(arena, fresh), key);
+  } else {
+    if (fresh != 0) arena.take_back(kIndexBytesPerKey, fresh, bytes);
+    version = arena.allocate(version_bytes);
+    if (version == 0) return false;
+  }
+  write_version(version_at(arena, version), StagedStamp(record, is_new, kind), value, expiry);
   push(version);
   return true;
 }

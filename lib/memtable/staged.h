@@ -11,8 +11,9 @@
 
 namespace siltstone::memtable {
 
-/// What is reserved in tree and hash for each staged key that was not found.
-inline constexpr std::size_t kIndexBytesPerKey = Tree::kBytesPerInsert + TagHash::kBytesPerInsert;
+/// What is promised to tree and hash for each staged key that was not found: whole units.
+inline constexpr std::size_t kIndexBytesPerKey =
+    padded(Tree::kBytesPerInsert + TagHash::kBytesPerInsert);
 
 //   record u32 << 32 | is_new_record u8 << 8 | kind u8
 class StagedStamp {

@@ -39,8 +39,6 @@ TagHash::TagHash(base::Arena& arena, Shape shape) noexcept : arena_(arena), shap
   const std::size_t entries = std::size_t{1} << shape.depth;
   const Offset directory = arena_.allocate_back(entries * sizeof(std::atomic<Offset>), 64);
   const Offset notes = arena_.allocate_back(entries * sizeof(Note), 64);
-  SILT_ASSERT(directory != 0);
-  SILT_ASSERT(notes != 0);
   directory_ = reinterpret_cast<std::atomic<Offset>*>(arena_.at(directory));
   notes_ = reinterpret_cast<Note*>(arena_.at(notes));
   for (std::size_t i = 0; i < entries; ++i) {
@@ -102,14 +100,13 @@ TagMask TagHash::members_of(std::size_t first, unsigned depth) const noexcept {
 
 Offset TagHash::make_segment() noexcept {
   const Offset place = arena_.allocate_back(sizeof(Segment), alignof(Segment));
-  SILT_ASSERT(place != 0);
   new (arena_.at(place)) Segment;
   ++segments_;
-  bytes_.fetch_add(sizeof(Segment), kRelaxed);
+  bytes_.store(bytes_.load(kRelaxed) + sizeof(Segment), kRelaxed);
   return place;
 }
 
-// Only what the insertions brought: the rest of the arena is promised to others.
+// Only what the insertions brought: the rest is promised to the tree.
 bool TagHash::has_room_for_segment() const noexcept {
   const std::size_t at_first = std::size_t{1} << shape_.shared_depth;
   return (segments_ + 1) * sizeof(Segment) <=

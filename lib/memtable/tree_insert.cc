@@ -51,8 +51,7 @@ class Tree::Locked {
 template <typename NodeType>
 NodeType& Tree::make_node(unsigned level) noexcept {
   const Offset place = arena_.allocate_back(sizeof(NodeType), alignof(NodeType));
-  SILT_ASSERT(place != 0);
-  bytes_.fetch_add(sizeof(NodeType), kRelaxed);
+  bytes_.store(bytes_.load(kRelaxed) + sizeof(NodeType), kRelaxed);
   return *new (arena_.at(place)) NodeType(static_cast<std::uint16_t>(level));
 }
 template Node& Tree::make_node<Node>(unsigned level) noexcept;

@@ -51,11 +51,18 @@ TEST_CASE("arena: what was given out is aligned, disjoint and keeps its bytes") 
   for (int i = 0; i < 2000; ++i) {
     const std::size_t size = random.between(1, 300);
     const std::size_t alignment = std::size_t{8} << random.below(4);
-    const Arena::Offset offset = arena.allocate(size, alignment);
+    Arena::Offset offset = 0;
+    if (random.below(2) == 0) {
+      REQUIRE(arena.promise(size + alignment));
+      offset = arena.allocate_back(size, alignment);
+    } else {
+      offset = arena.allocate(size);
+    }
     REQUIRE(offset != 0);
-    REQUIRE(reinterpret_cast<std::uintptr_t>(arena.at(offset)) % alignment == 0);
     pieces.push_back({offset, size, static_cast<std::byte>(i)});
     std::memset(arena.at(offset), i, size);
+    if (arena.at(offset) < arena.at(0) + arena.used_front()) continue;
+    REQUIRE(reinterpret_cast<std::uintptr_t>(arena.at(offset)) % alignment == 0);
   }
   std::size_t wrong = 0;
   for (const Piece& piece : pieces) {
@@ -77,22 +84,25 @@ TEST_CASE("arena: is full exactly at its capacity, and stays usable") {
   REQUIRE(last != 0);
   std::memset(arena.at(last), 1, 8);
   CHECK(arena.allocate(1) == 0);
-  CHECK(arena.allocate(1, 4096) == 0);
-  CHECK(arena.used() == 8192);
+  CHECK(arena.taken() == 8192);
 }
 
-TEST_CASE("arena: the back grows towards the front, aligned, and they never overlap") {
+TEST_CASE("arena: what is promised at the back is kept, aligned, and the front ends before it") {
   Arena arena = Arena::create(8192).value();
+  CHECK(arena.promise(128));
+  CHECK(arena.taken() == 8 + 128);
+  CHECK(arena.used_back() == 0);
+  CHECK(arena.allocate(8192 - 128 - 8 + 1) == 0);
+  CHECK(arena.allocate(8192 - 128 - 16, 9) == 0);
+  CHECK(arena.allocate(8192 - 128 - 16, 8) != 0);
+  CHECK(!arena.promise(1));
+  CHECK(!arena.promise(SIZE_MAX));
   const Arena::Offset back = arena.allocate_back(100, 64);
-  REQUIRE(back != 0);
   CHECK(arena.at(back) == arena.at(0) + 8192 - 128);
   CHECK(arena.used_back() == 128);
-  CHECK(arena.allocate(8192 - 128 - 8 + 1) == 0);
-  CHECK(arena.allocate(8192 - 128 - 8) != 0);
-  CHECK(arena.allocate_back(8, 8) == 0);
-  CHECK(arena.allocate_back(SIZE_MAX, 8) == 0);
+  CHECK(arena.taken() == 8192);
   arena.reset();
-  CHECK(arena.used() == Arena::kUnitBytes);
+  CHECK(arena.taken() == Arena::kUnitBytes);
   CHECK(arena.resident() == 8192);
 }
 
@@ -102,6 +112,7 @@ TEST_CASE("arena: threads that allocate at once get disjoint pieces") {
   Arena arena = Arena::create(kThreads * kPieces * 16 + 4096).value();
   std::vector<std::vector<Arena::Offset>> got(kThreads);
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (std::size_t t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       for (std::size_t i = 0; i < kPieces; ++i) got[t].push_back(arena.allocate(16));
@@ -117,12 +128,15 @@ TEST_CASE("arena: threads that allocate at once get disjoint pieces") {
   CHECK(overlaps == 0);
 }
 
-TEST_CASE("arena: only the piece given out last can be given back") {
+TEST_CASE("arena: a promise can be taken back, and with it the piece given out last") {
   Arena arena = Arena::create(8192).value();
-  const Arena::Offset first = arena.allocate(10);
-  const Arena::Offset second = arena.allocate(10);
-  CHECK(!arena.give_back(first, 10));
-  CHECK(arena.give_back(second, 10));
+  const Arena::Offset first = arena.allocate(10, 100);
+  const Arena::Offset second = arena.allocate(10, 100);
+  CHECK(arena.taken() == 8 + 2 * (16 + 104));
+  CHECK(!arena.take_back(100, first, 10));
+  CHECK(arena.taken() == 8 + 2 * 16 + 104);
+  CHECK(arena.take_back(100, second, 10));
+  CHECK(arena.taken() == 8 + 16);
   CHECK(arena.allocate(24) == second);
 }
 
@@ -183,6 +197,6 @@ TEST_CASE("arena pool: gives back what it was given, with its pages, up to its b
   Arena again = pool.take().value();
   CHECK(pool.idle_count() == 0);
   CHECK(again.at(0) == start);
-  CHECK(again.used() == Arena::kUnitBytes);
+  CHECK(again.taken() == Arena::kUnitBytes);
   CHECK(again.resident() == kMiB);
 }

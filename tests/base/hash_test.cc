@@ -29,7 +29,8 @@ TEST_CASE("hash: does not depend on where the bytes lie") {
 }
 
 TEST_CASE("hash: of a key, is that of its keyspace and the user's key in one piece") {
-  for (const std::size_t size : {0, 1, 8, 251, 252, 253, 1000, 65535}) {
+  for (const std::size_t size :
+       std::initializer_list<std::size_t>{0, 1, 8, 251, 252, 253, 1000, 65535}) {
     const std::string user(size, 'k');
     for (const std::uint32_t keyspace : {0U, 1U, 0x0102'0304U}) {
       std::string whole;

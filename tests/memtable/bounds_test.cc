@@ -57,7 +57,7 @@ std::uint64_t fill(Memtable& table, const Order& order, std::string_view value) 
 
 TEST_CASE("memtable bounds: it fills to the brim in every order, keeps all, and never overruns") {
   for (const Order& order : kOrders) {
-    for (const std::size_t value_bytes : {0, 100}) {
+    for (const std::size_t value_bytes : std::initializer_list<std::size_t>{0, 100}) {
       CAPTURE(order.name);
       const auto table = make_memtable(kBytes);
       const std::uint64_t count = fill(*table, order, std::string(value_bytes, 'v'));

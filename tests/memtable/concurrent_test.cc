@@ -26,6 +26,7 @@ std::uint64_t run(const Plan& plan, Memtable& table, const std::vector<Reading>&
   std::atomic<std::uint64_t> visible{0};
   std::atomic<std::uint64_t> wrong{0};
   std::vector<std::thread> threads;
+  threads.reserve(readers.size());
   for (std::size_t r = 0; r < readers.size(); ++r) {
     threads.emplace_back([&, r] {
       Rng rng(r);
@@ -67,6 +68,7 @@ TEST_CASE("memtable: writers stage at once, one links at a time, and all is ther
   base::Mutex mutex;
   std::uint64_t sequence = 0;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (std::uint64_t t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       for (std::uint64_t i = 0; i < kWrites; ++i) {

@@ -96,7 +96,7 @@ TEST_CASE("cursor: what splits the leaf it stands in does not disturb it, in eit
     cursor.seek(expected[stop]);
     std::uint64_t sequence = kKeys;
     for (std::uint64_t i = 0; i < kKeys; ++i) {
-      for (const std::uint64_t between : {10, 30, 50, 70}) {
+      for (const std::uint64_t between : std::initializer_list<std::uint64_t>{10, 30, 50, 70}) {
         put(*table, decimal(i * 100 + between), "", ++sequence);
       }
     }

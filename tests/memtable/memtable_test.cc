@@ -122,11 +122,12 @@ TEST_CASE("memtable: a batch of gets answers as single gets do, in the order ask
     put(*table, key_of(Shape::url, i), std::to_string(i), i + 1);
   }
   std::vector<std::string> texts;
+  texts.reserve(1000);
   for (std::uint64_t i = 0; i < 1000; ++i) {
     texts.push_back(key_of(Shape::url, support::Rng::mix(i) % (2 * kKeys)));
   }
   const std::vector<Key> keys(texts.begin(), texts.end());
-  for (const std::size_t count : {0, 1, 31, 32, 33, 1000}) {
+  for (const std::size_t count : std::initializer_list<std::size_t>{0, 1, 31, 32, 33, 1000}) {
     std::vector<std::optional<Entry>> entries(count);
     table->get_batch(std::span(keys).first(count), Sequence(kKeys / 2), entries);
     for (std::size_t i = 0; i < count; ++i) {

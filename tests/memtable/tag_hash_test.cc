@@ -25,9 +25,10 @@ TagHash::Found find(const TagHash& tags, std::uint64_t hash, Offset record) {
 }  // namespace
 
 TEST_CASE("tag hash: what was inserted is found while it grows, almost all without the tree") {
-  for (const std::size_t keys : {1, 1000, 20'000, 100'000}) {
+  for (const std::size_t keys : std::initializer_list<std::size_t>{1, 1000, 20'000, 100'000}) {
     base::Arena arena = base::Arena::create(kArenaBytes).value();
     const auto shape = TagHash::Shape::for_keys(keys);
+    REQUIRE(arena.promise(shape.fixed_bytes() + keys * TagHash::kBytesPerInsert));
     TagHash tags(arena, shape);
     for (Offset i = 1; i <= keys; ++i) {
       REQUIRE(find(tags, Rng::mix(i), i).record == 0);
@@ -57,6 +58,7 @@ TEST_CASE("tag hash: what was inserted is found while it grows, almost all witho
 TEST_CASE("tag hash: twice as many keys as it was made for are found, or not surely absent") {
   base::Arena arena = base::Arena::create(kArenaBytes).value();
   const std::size_t made_for = 10'000;
+  REQUIRE(arena.promise(kArenaBytes / 2));
   TagHash tags(arena, TagHash::Shape::for_keys(made_for));
   std::size_t found = 0;
   for (Offset i = 1; i <= 4 * made_for; ++i) tags.insert(Rng::mix(i), i);
@@ -70,6 +72,7 @@ TEST_CASE("tag hash: twice as many keys as it was made for are found, or not sur
 
 TEST_CASE("tag hash: keys of one hash are found as long as there is room, then it is unsure") {
   base::Arena arena = base::Arena::create(kArenaBytes).value();
+  REQUIRE(arena.promise(kArenaBytes / 2));
   TagHash tags(arena, TagHash::Shape::for_keys(100'000));
   const std::uint64_t hash = 0x0123'4567'89ab'cdef;
   constexpr Offset kRoom = Bucket::kSlots * (Bucket::kMaxDistance + 1);
@@ -87,6 +90,7 @@ TEST_CASE("tag hash: keys of one hash are found as long as there is room, then i
 
 TEST_CASE("tag hash: candidates are what a search would look at first") {
   base::Arena arena = base::Arena::create(kArenaBytes).value();
+  REQUIRE(arena.promise(kArenaBytes / 2));
   TagHash tags(arena, TagHash::Shape::for_keys(10'000));
   std::size_t offered = 0;
   tags.for_candidates(1, [&](Offset) noexcept { ++offered; });
