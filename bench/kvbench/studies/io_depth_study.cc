@@ -27,13 +27,11 @@ FigureKey key_of(unsigned depth, std::string_view way) {
 
 class IoDepthStudy final : public Study {
  public:
-  explicit IoDepthStudy(const StudySettings& settings)
-      : settings_(settings),
-        backends_(settings),
-        fio_(backends_.wants("fio") ? fio_version() : std::string()) {}
+  explicit IoDepthStudy(const StudySettings& settings) : settings_(settings), backends_(settings) {}
 
   Result<void> set_up() override {
     file_.emplace(SILT_TRY(TestFile::make(settings_, "io-depth", settings_.file_bytes)));
+    if (backends_.wants("fio")) find_fio();
     return {};
   }
 
@@ -47,7 +45,7 @@ class IoDepthStudy final : public Study {
         figures.add(key_of(depth, backend.name),
                     SILT_TRY(channel_load(backend, *file_, {.depth = depth}, settings_.seconds)));
       }
-      if (!fio_.empty()) {
+      if (has_fio_) {
         figures.add(key_of(depth, "fio"), SILT_TRY(fio_reads(*file_, depth, settings_.seconds)));
       }
     }
@@ -72,15 +70,28 @@ class IoDepthStudy final : public Study {
     backends_.note(figures);
     file_->note(figures);
     figures.note("plain: one pread on each of as many threads; posix: the pool of the engine");
-    if (!backends_.wants("fio")) return;
-    figures.note(fio_.empty() ? "fio is not installed: nothing to compare the ring with"
-                              : fmt::format("fio: {}, one job, ioengine=io_uring", fio_));
+    if (backends_.wants("fio")) figures.note(about_fio_);
   }
 
  private:
+  /// It may be missing, or be refused the ring that is refused to us.
+  void find_fio() {
+    constexpr double kProofSeconds = 0.01;
+    const std::string version = fio_version();
+    if (version.empty()) {
+      about_fio_ = "fio is not installed: nothing to compare the ring with";
+    } else if (!fio_reads(*file_, 1, kProofSeconds)) {
+      about_fio_ = fmt::format("{} cannot use io_uring here: nothing to compare with", version);
+    } else {
+      has_fio_ = true;
+      about_fio_ = fmt::format("fio: {}, one job, ioengine=io_uring", version);
+    }
+  }
+
   const StudySettings& settings_;
   const Backends backends_;
-  const std::string fio_;  // version; empty: none
+  bool has_fio_ = false;
+  std::string about_fio_;
   std::optional<TestFile> file_;
 };
 
