@@ -208,9 +208,12 @@ Result<void> CommitPath::flush() noexcept {
 }
 
 Result<void> CommitPath::close() noexcept {
-  auto flushed = flush();
+  auto ended = flush();
   worker_->stop();
-  return flushed ? log_->mark(/*clean_end=*/true) : flushed;
+  if (ended) ended = log_->mark(/*clean_end=*/true);
+  // The zeros behind the end are of no use any more. That they stay is no error.
+  if (ended && ahead_) static_cast<void>(log_->file().resize(log_->end().offset));
+  return ended;
 }
 
 LogStats CommitPath::stats() const noexcept {

@@ -174,7 +174,7 @@ TEST_CASE("tail: hostile files are an end or an error, and never much memory") {
     REQUIRE(file->resize(size));
     return world;
   };
-  for (const std::size_t size : {0, 1, 19, 20, 21, 100}) {
+  for (const std::size_t size : {0U, 1U, 19U, 20U, 21U, 100U}) {
     CHECK(plant(size)->open()->found->commits.empty());
   }
   CHECK(plant(std::size_t{3} << 30)->open().error().code() == ErrorCode::corruption);
