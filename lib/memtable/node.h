@@ -1,12 +1,15 @@
 // Nodes of the B+tree, as they lie in the arena.
 //
 //   leaf, 512 bytes    | header, 32 | heads i64 * 40 | records u32 * 40 |
-//   inner, 704 bytes   | header, 32 | heads i64 * 40 | separators u32 * 40 | children u32 * 41 |
+//   inner, 768 bytes   | header, 32 | heads i64 * 40 | records u32 * 40 | children u32 * 41 |
+//                      | separator bytes u16 * 40 |
 //
 // The first `prefix_bytes` bytes are the same in all keys of a node (in the sense of key.h) and in
 // the key of its `prefix_record`; heads are the eight bytes behind them. Most searches are decided
-// by the heads, without touching a record. A separator is a record: the least key that was in the
-// child behind it when that child was split off. Child i+1 holds the keys from separator i on.
+// by the heads, without touching a record. A separator is the beginning of a record's key: as much
+// of the least key of the child behind it as told it from the greatest key before, when that child
+// was split off. (A whole key would leave later keys that begin like it, but are less, to the child
+// before, whose keys then have little in common.) Child i+1 holds the keys from separator i on.
 //
 // Invariants:
 // 1. Slots below `count` are ascending and hold valid offsets; heads from it on are kNoHead.
@@ -51,10 +54,27 @@ struct alignas(64) Node {
 struct InnerNode : Node {
   using Node::Node;
   std::array<std::atomic<Offset>, kSlots + 1> children{};
+  std::array<std::atomic<std::uint16_t>, kSlots> separator_bytes{};
+};
+
+/// The first bytes of a record's key, as a key.
+struct Separator {
+  static constexpr std::uint16_t kWhole = UINT16_MAX;  ///< For `bytes`: all there are.
+
+  const Record& record;
+  std::size_t bytes;
+
+  Separator(const Record& of, std::uint16_t first_bytes) noexcept
+      : record(of), bytes(first_bytes == kWhole ? of.size() : first_bytes) {}
+
+  [[nodiscard]] std::size_t size() const noexcept { return bytes; }
+  [[nodiscard]] std::uint64_t word(std::size_t at) const noexcept {
+    return at >= bytes ? 0 : leading_bytes(record.word(at), bytes - at);
+  }
 };
 
 static_assert(sizeof(Node) == 512 && offsetof(Node, heads) == 32);
-static_assert(sizeof(InnerNode) == 704);
+static_assert(sizeof(InnerNode) == 768);
 
 [[nodiscard]] inline Node& node_at(const base::Arena& arena, Offset offset) noexcept {
   return *reinterpret_cast<Node*>(arena.at(offset));
@@ -63,6 +83,13 @@ static_assert(sizeof(InnerNode) == 704);
 [[nodiscard]] inline InnerNode& inner(Node& node) noexcept { return static_cast<InnerNode&>(node); }
 [[nodiscard]] inline const InnerNode& inner(const Node& node) noexcept {
   return static_cast<const InnerNode&>(node);
+}
+
+/// Separator `i` of an inner node.
+[[nodiscard]] inline Separator separator_of(const base::Arena& arena, const InnerNode& node,
+                                            unsigned i) noexcept {
+  return {record_at(arena, node.records[i].load(std::memory_order_acquire)),
+          node.separator_bytes[i].load(std::memory_order_relaxed)};
 }
 
 }  // namespace siltstone::memtable

@@ -35,9 +35,13 @@ template <Bound bound>
   }
   while (first < last) {
     const unsigned middle = (first + last) / 2;
-    const Record& record = record_at(arena, node.records[middle].load(std::memory_order_acquire));
-    const auto order = compare(record, key, from);
-    const bool is_before = bound == Bound::lower ? order < 0 : order <= 0;
+    bool is_before = false;
+    if constexpr (bound == Bound::lower) {
+      const Record& record = record_at(arena, node.records[middle].load(std::memory_order_acquire));
+      is_before = compare(record, key, from) < 0;
+    } else {
+      is_before = compare(separator_of(arena, inner(node), middle), key, from) <= 0;
+    }
     (is_before ? first : last) = is_before ? middle + 1 : middle;
   }
   return first;

@@ -53,6 +53,7 @@ bool Tree::try_seek(const Key* key, LeafCopy& copy, unsigned& position) const no
     base::yield_point("memtable: child found");
     if (!here->lock.is_still(version)) return false;
     const Node* const below = &node(child);
+    base::yield_point("memtable: going down");
     const std::uint32_t version_below = below->lock.begin();
     if (!here->lock.is_still(version)) return false;
     here = below;
@@ -67,9 +68,11 @@ bool Tree::try_seek(const Key* key, LeafCopy& copy, unsigned& position) const no
 
 void Tree::copy_slots(const Node& leaf, LeafCopy& copy) noexcept {
   copy.count = leaf.count.load(std::memory_order_acquire);
+  base::yield_point("memtable: copying a leaf");
   for (unsigned i = 0; i < copy.count; ++i) {
     copy.records[i] = leaf.records[i].load(std::memory_order_acquire);
   }
+  base::yield_point("memtable: records copied");
   copy.next = leaf.next.load(std::memory_order_acquire);
   copy.previous = leaf.previous.load(std::memory_order_acquire);
 }

@@ -12,11 +12,11 @@
 //
 // Going back: `previous` leads to some leaf before; from there `next` leads to the nearest.
 //
-// Where a split falls: in the middle, but beside the new key where the last kSlots insertions here
-// all went to that end, so that ascending keys leave full leaves. Only so many, because this bounds
-// the memory: each split in the middle takes kSlots/2 insertions into that leaf, each split at an
-// end kSlots of them in a row, each split of an inner node kSlots/2 splits below it. Hence
-// kBytesPerInsert.
+// Where a leaf is split: about the middle, where keys part that begin alike, so that later ones
+// come to those like them; but beside the new key where the last kSlots insertions here all went to
+// that end, so that ascending keys leave full leaves. This bounds the memory: each split takes
+// kLeastHalf insertions into that leaf, or kSlots of them in a row at an end, and each split of an
+// inner node almost kSlots/2 splits below it. Hence kBytesPerInsert.
 #pragma once
 
 #include <array>
@@ -45,9 +45,12 @@ struct LeafCopy {
 class Tree {
  public:
   static constexpr unsigned kMaxLevels = 10;
+  static constexpr std::size_t kLeastHalf = kSlots * 2 / 5;
   /// The most that insertions take, beyond kFixedBytes, on average over all there ever were.
   static constexpr std::size_t kBytesPerInsert =
-      ((sizeof(Node) + sizeof(InnerNode) / (kSlots / 2 - 1) + 1) * 3 + kSlots - 1) / kSlots;
+      ((sizeof(Node) + sizeof(InnerNode) / (kSlots / 2 - 1) + 1) * (kSlots + kLeastHalf)) /
+          (kSlots * kLeastHalf) +
+      1;
   static constexpr std::size_t kFixedBytes = sizeof(Node) + kMaxLevels * sizeof(InnerNode);
 
   /// An empty tree in `arena`, which it borrows, and which has kFixedBytes left at least.
@@ -104,16 +107,25 @@ class Tree {
   void descend(const Key& key, Path& path) const noexcept;
   [[nodiscard]] bool append(const Key& key, Offset record) noexcept;
   void insert_into_leaf(Node& leaf, Place place, const Key& key, Offset record) noexcept;
-  void put_slot(Node& node, unsigned position, std::int64_t head, Offset record,
-                Offset child) noexcept;
+  void put_slot(Node& node, unsigned position, std::int64_t head, Offset record) noexcept;
+  [[nodiscard]] static unsigned split_point(const Node& leaf, unsigned position) noexcept;
   void split_leaf(const Path& path, const Key& key, Offset record) noexcept;
-  void insert_separator(const Path& path, Offset separator, Offset right, Locked& locked) noexcept;
-  void put_separator(InnerNode& parent, unsigned position, Offset separator, Offset child) noexcept;
-  [[nodiscard]] Offset split_inner(InnerNode& left, InnerNode& right) noexcept;
-  void add_root(Offset separator, Offset right, unsigned level) noexcept;
+  // What a split hands up: a new child, and what separates it from the one before.
+  struct Sprout {
+    Offset record;
+    std::uint16_t bytes;
+    Offset child;
+  };
+  [[nodiscard]] std::uint16_t separator_bytes(Offset before, Offset behind) const noexcept;
+  void insert_child(const Path& path, Sprout sprout, Locked& locked) noexcept;
+  void put_child(InnerNode& parent, unsigned position, Sprout sprout) noexcept;
+  [[nodiscard]] Sprout split_inner(InnerNode& left, InnerNode& right) noexcept;
+  void add_root(Sprout sprout, unsigned level) noexcept;
   static void move_slots(Node& from, Node& to, unsigned first) noexcept;
-  void shrink_prefix(Node& node, const Key& key) noexcept;
+  template <typename KeyType>
+  void shrink_prefix(Node& node, const KeyType& key) noexcept;
   void grow_prefix(Node& node) noexcept;
+  [[nodiscard]] std::size_t shared_by_ends(const Node& node) const noexcept;
   void set_prefix(Node& node, std::size_t bytes, Offset record) noexcept;
 
   base::Arena& arena_;

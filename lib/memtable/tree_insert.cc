@@ -19,8 +19,6 @@ constexpr auto kRelease = std::memory_order_release;
 
 constexpr unsigned kMiddle = kSlots / 2;
 
-Key key_of(const Record& record) noexcept { return {record.keyspace(), record.user_key()}; }
-
 }  // namespace
 
 // The nodes that a split has locked, from the leaf up; unlocked together.
@@ -112,13 +110,12 @@ void Tree::insert_into_leaf(Node& leaf, Place place, const Key& key, Offset adde
   } else if (!place.inside) {
     shrink_prefix(leaf, key);
   }
-  put_slot(leaf, place.position, head_of(key.word(leaf.prefix_bytes.load(kRelaxed))), added, 0);
+  put_slot(leaf, place.position, head_of(key.word(leaf.prefix_bytes.load(kRelaxed))), added);
   if (locks) leaf.lock.unlock();
 }
 
 // Makes room by moving what is behind, one slot at a time from the end. At the end nothing moves.
-void Tree::put_slot(Node& node, unsigned position, std::int64_t head, Offset record,
-                    Offset child) noexcept {
+void Tree::put_slot(Node& node, unsigned position, std::int64_t head, Offset record) noexcept {
   const unsigned count = node.count.load(kRelaxed);
   SILT_ASSERT(count < kSlots && position <= count);
   for (unsigned i = count; i > position; --i) {
@@ -126,25 +123,39 @@ void Tree::put_slot(Node& node, unsigned position, std::int64_t head, Offset rec
     node.records[i].store(node.records[i - 1].load(kRelaxed), kRelease);
   }
   base::yield_point("memtable: slots moved");
-  if (child != 0) {
-    auto& children = inner(node).children;
-    for (unsigned i = count; i > position; --i) {
-      children[i + 1].store(children[i].load(kRelaxed), kRelease);
-    }
-    children[position + 1].store(child, kRelease);
-  }
   node.records[position].store(record, kRelease);
   node.heads[position].store(head, kRelaxed);
   base::yield_point("memtable: slot filled");
   node.count.store(static_cast<std::uint16_t>(count + 1), kRelease);
 }
 
+// How many keys stay in the left half.
+unsigned Tree::split_point(const Node& leaf, unsigned position) noexcept {
+  if (position == kSlots && leaf.run >= static_cast<int>(kSlots)) return kSlots;
+  if (position == 0 && leaf.run <= -static_cast<int>(kSlots)) return 0;
+  const auto common_at = [&leaf](unsigned i) {
+    return common_bytes(word_of_head(leaf.heads[i - 1].load(kRelaxed)),
+                        word_of_head(leaf.heads[i].load(kRelaxed)));
+  };
+  unsigned best = kMiddle;
+  std::size_t least = common_at(kMiddle);
+  if (least < kWordBytes / 2) return best;  // heads tell these keys apart well enough
+  for (unsigned aside = 1; aside <= kMiddle - kLeastHalf; ++aside) {
+    for (const unsigned i : {kMiddle - aside, kMiddle + aside}) {
+      const std::size_t common = common_at(i);
+      if (common < least) {
+        least = common;
+        best = i;
+      }
+    }
+  }
+  return best;
+}
+
 void Tree::split_leaf(const Path& path, const Key& key, Offset added) noexcept {
   Node& left = *path.nodes[0];
   const unsigned position = path.place.position;
-  unsigned at = kMiddle;
-  if (position == kSlots && left.run >= static_cast<int>(kSlots)) at = kSlots;
-  if (position == 0 && left.run <= -static_cast<int>(kSlots)) at = 0;
+  const unsigned at = split_point(left, position);
 
   Locked locked;
   locked.add(left);
@@ -152,12 +163,11 @@ void Tree::split_leaf(const Path& path, const Key& key, Offset added) noexcept {
   const Offset right_offset = offset_of(right);
   set_prefix(right, left.prefix_bytes.load(kRelaxed), left.prefix_record.load(kRelaxed));
   move_slots(left, right, at);
-  // Half of a run goes on in the half that it leads into.
+  // A run goes on in the half that it leads into, but for one that is used up.
   const int run = std::exchange(left.run, std::int16_t{0});
-  if (at == kMiddle) {
-    const int half = kMiddle;
-    right.run = static_cast<std::int16_t>(std::clamp(run, 0, half));
-    left.run = static_cast<std::int16_t>(std::clamp(run, -half, 0));
+  if (at != 0 && at != kSlots) {
+    right.run = static_cast<std::int16_t>(std::clamp(run, 0, static_cast<int>(kSlots - at)));
+    left.run = static_cast<std::int16_t>(std::clamp(run, -static_cast<int>(at), 0));
   }
   grow_prefix(left);
   grow_prefix(right);
@@ -176,7 +186,9 @@ void Tree::split_leaf(const Path& path, const Key& key, Offset added) noexcept {
   base::yield_point("memtable: right half linked");
   if (behind != 0) node(behind).previous.store(right_offset, kRelease);
   if (&left == last_leaf_) last_leaf_ = &right;
-  insert_separator(path, right.records[0].load(kRelaxed), right_offset, locked);
+  const Offset least = right.records[0].load(kRelaxed);
+  const Offset before = left.records[left.count.load(kRelaxed) - 1].load(kRelaxed);
+  insert_child(path, {least, separator_bytes(before, least), right_offset}, locked);
 }
 
 // To a new node, which nobody sees yet, goes everything from slot `first` on.
@@ -191,35 +203,44 @@ void Tree::move_slots(Node& from, Node& to, unsigned first) noexcept {
   from.count.store(static_cast<std::uint16_t>(first), kRelease);
 }
 
+// As much of the key behind as tells it from the one before.
+std::uint16_t Tree::separator_bytes(Offset before, Offset behind) const noexcept {
+  const Record& key = record(behind);
+  const std::size_t shared = shared_bytes(record(before), key, key.size());  // less than all
+  return static_cast<std::uint16_t>(std::min<std::size_t>(shared + 1, Separator::kWhole));
+}
+
 // Up from the leaves, as far as parents are full.
-void Tree::insert_separator(const Path& path, Offset separator, Offset right,
-                            Locked& locked) noexcept {
+void Tree::insert_child(const Path& path, Sprout sprout, Locked& locked) noexcept {
   const unsigned root_level = node(root_.load(kRelaxed)).level;
   for (unsigned level = 1; level <= root_level; ++level) {
     InnerNode& parent = inner(*path.nodes[level]);
     const unsigned position = path.positions[level];
     locked.add(parent);
     if (parent.count.load(kRelaxed) < kSlots) {
-      put_separator(parent, position, separator, right);
+      put_child(parent, position, sprout);
       return;
     }
     InnerNode& sibling = make_node<InnerNode>(level);
-    const Offset middle = split_inner(parent, sibling);
+    const Sprout middle = split_inner(parent, sibling);
     const bool goes_right = position > kMiddle;
-    put_separator(goes_right ? sibling : parent, goes_right ? position - kMiddle - 1 : position,
-                  separator, right);
-    separator = middle;
-    right = offset_of(sibling);
+    put_child(goes_right ? sibling : parent, goes_right ? position - kMiddle - 1 : position,
+              sprout);
+    sprout = middle;
   }
-  add_root(separator, right, root_level + 1);
+  add_root(sprout, root_level + 1);
 }
 
 // The separator in the middle moves up.
-Offset Tree::split_inner(InnerNode& left, InnerNode& right) noexcept {
+Tree::Sprout Tree::split_inner(InnerNode& left, InnerNode& right) noexcept {
   set_prefix(right, left.prefix_bytes.load(kRelaxed), left.prefix_record.load(kRelaxed));
-  const Offset middle = left.records[kMiddle].load(kRelaxed);
+  const Sprout middle{left.records[kMiddle].load(kRelaxed),
+                      left.separator_bytes[kMiddle].load(kRelaxed), offset_of(right)};
   for (unsigned i = kMiddle + 1; i <= kSlots; ++i) {
     right.children[i - kMiddle - 1].store(left.children[i].load(kRelaxed), kRelease);
+  }
+  for (unsigned i = kMiddle + 1; i < kSlots; ++i) {
+    right.separator_bytes[i - kMiddle - 1].store(left.separator_bytes[i].load(kRelaxed), kRelaxed);
   }
   move_slots(left, right, kMiddle + 1);
   left.heads[kMiddle].store(kNoHead, kRelaxed);
@@ -229,34 +250,40 @@ Offset Tree::split_inner(InnerNode& left, InnerNode& right) noexcept {
   return middle;
 }
 
-void Tree::put_separator(InnerNode& parent, unsigned position, Offset separator,
-                         Offset child) noexcept {
-  const Key key = key_of(record(separator));
+void Tree::put_child(InnerNode& parent, unsigned position, Sprout sprout) noexcept {
+  const Separator separator{record(sprout.record), sprout.bytes};
   const std::size_t prefix = parent.prefix_bytes.load(kRelaxed);
-  if (compare_within(key, record(parent.prefix_record.load(kRelaxed)), 0, prefix) != 0) {
-    shrink_prefix(parent, key);
+  if (compare_within(separator, record(parent.prefix_record.load(kRelaxed)), 0, prefix) != 0) {
+    shrink_prefix(parent, separator);
   }
-  put_slot(parent, position, head_of(key.word(parent.prefix_bytes.load(kRelaxed))), separator,
-           child);
+  for (unsigned i = parent.count.load(kRelaxed); i > position; --i) {
+    parent.children[i + 1].store(parent.children[i].load(kRelaxed), kRelease);
+    parent.separator_bytes[i].store(parent.separator_bytes[i - 1].load(kRelaxed), kRelaxed);
+  }
+  parent.children[position + 1].store(sprout.child, kRelease);
+  parent.separator_bytes[position].store(sprout.bytes, kRelaxed);
+  put_slot(parent, position, head_of(separator.word(parent.prefix_bytes.load(kRelaxed))),
+           sprout.record);
 }
 
-void Tree::add_root(Offset separator, Offset right, unsigned level) noexcept {
+void Tree::add_root(Sprout sprout, unsigned level) noexcept {
   SILT_ASSERT(level < kMaxLevels);
   InnerNode& root = make_node<InnerNode>(level);
   const Node& left = node(root_.load(kRelaxed));
   root.children[0].store(offset_of(left), kRelease);
   // One separator shares anything with itself; what it has in common with the keys to its left is
   // a good guess for those to come.
-  const std::size_t prefix =
-      shared_bytes(record(separator), record(left.prefix_record.load(kRelaxed)),
-                   left.prefix_bytes.load(kRelaxed));
-  set_prefix(root, prefix, separator);
-  put_slot(root, 0, head_of(record(separator).word(prefix)), separator, right);
+  const std::size_t prefix = shared_bytes(
+      Separator{record(sprout.record), sprout.bytes}, record(left.prefix_record.load(kRelaxed)),
+      std::min<std::size_t>(left.prefix_bytes.load(kRelaxed), sprout.bytes));
+  set_prefix(root, prefix, sprout.record);
+  put_child(root, 0, sprout);
   root_.store(offset_of(root), kRelease);
 }
 
 // For a key from outside: down to what it shares.
-void Tree::shrink_prefix(Node& node, const Key& key) noexcept {
+template <typename KeyType>
+void Tree::shrink_prefix(Node& node, const KeyType& key) noexcept {
   const Offset shared = node.prefix_record.load(kRelaxed);
   set_prefix(node, shared_bytes(key, record(shared), node.prefix_bytes.load(kRelaxed)), shared);
 }
@@ -270,13 +297,24 @@ void Tree::grow_prefix(Node& node) noexcept {
   const std::uint64_t high = word_of_head(node.heads[count - 1].load(kRelaxed));
   std::size_t longer = prefix + common_bytes(low, high);
   if (longer < prefix + kWordBytes / 2) return;
-  const Offset first = node.records[0].load(kRelaxed);
-  if (longer == prefix + kWordBytes) {
-    const Record& last = record(node.records[count - 1].load(kRelaxed));
-    longer = shared_bytes(record(first), last, last.size());
+  if (longer == prefix + kWordBytes) longer = shared_by_ends(node);
+  // A prefix is counted in sixteen bits, and its record must have it where the first separator, a
+  // part of it, does.
+  std::size_t most = UINT16_MAX;
+  if (node.level != 0) most = inner(node).separator_bytes[0].load(kRelaxed);
+  longer = std::min(longer, most);
+  if (longer > prefix) set_prefix(node, longer, node.records[0].load(kRelaxed));
+}
+
+// What the first and the last slot share, and so all between them.
+std::size_t Tree::shared_by_ends(const Node& node) const noexcept {
+  const unsigned last = node.count.load(kRelaxed) - 1U;
+  if (node.level != 0) {
+    const Separator greatest = separator_of(arena_, inner(node), last);
+    return shared_bytes(separator_of(arena_, inner(node), 0), greatest, greatest.size());
   }
-  // A prefix is counted in sixteen bits; beyond, ties are decided by whole keys.
-  set_prefix(node, std::min<std::size_t>(longer, UINT16_MAX), first);
+  const Record& greatest = record(node.records[last].load(kRelaxed));
+  return shared_bytes(record(node.records[0].load(kRelaxed)), greatest, greatest.size());
 }
 
 // Whatever mixture of old and new a reader gets is valid.
@@ -285,8 +323,9 @@ void Tree::set_prefix(Node& node, std::size_t bytes, Offset shared) noexcept {
   node.prefix_bytes.store(static_cast<std::uint16_t>(bytes), kRelease);
   const unsigned count = node.count.load(kRelaxed);
   for (unsigned i = 0; i < count; ++i) {
-    const Record& each = record(node.records[i].load(kRelaxed));
-    node.heads[i].store(head_of(each.word(bytes)), kRelaxed);
+    const std::uint64_t word = node.level == 0 ? record(node.records[i].load(kRelaxed)).word(bytes)
+                                               : separator_of(arena_, inner(node), i).word(bytes);
+    node.heads[i].store(head_of(word), kRelaxed);
   }
 }
 

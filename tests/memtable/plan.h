@@ -103,6 +103,28 @@ inline std::uint64_t read_batch(const Plan& plan, const Memtable& table, std::ui
   return wrong;
 }
 
+/// From random keys to the next one either way: down the tree, and hardly along it.
+inline std::uint64_t seek_some(const Plan& plan, const Memtable& table, std::uint64_t at,
+                               support::Rng& rng) {
+  Cursor cursor(table, base::Sequence(at));
+  const std::size_t count = plan.keys().size();
+  for (int i = 0; i < 10; ++i) {
+    std::size_t key = rng.below(count);
+    const bool before = rng.coin();
+    before ? cursor.seek_before(plan.keys()[key]) : cursor.seek(plan.keys()[key]);
+    if (before) {
+      while (key > 0 && plan.expected(key - 1, at) == 0) --key;
+      if (cursor.valid() != (key > 0)) return 1;
+      if (key > 0 && cursor.key() != plan.keys()[key - 1]) return 1;
+    } else {
+      while (key < count && plan.expected(key, at) == 0) ++key;
+      if (cursor.valid() != (key < count)) return 1;
+      if (key < count && cursor.key() != plan.keys()[key]) return 1;
+    }
+  }
+  return 0;
+}
+
 /// From a random key some way forward, and some way back.
 inline std::uint64_t walk_some(const Plan& plan, const Memtable& table, std::uint64_t at,
                                support::Rng& rng) {
