@@ -10,8 +10,7 @@
 namespace siltstone::kvbench {
 
 /// Version, build, processor, kernel and the file system of `dir`: a line each.
-[[nodiscard]] std::string format_host(const Host& host, const Build& build,
-                                      const std::string& dir);
+[[nodiscard]] std::string format_host(const Host& host, const Build& build, const std::string& dir);
 /// What makes the figures of this build or machine doubtful: a line each, mostly none.
 [[nodiscard]] std::string format_warnings(const Host& host, const Build& build);
 /// The object "host" of every JSON report.

@@ -66,7 +66,7 @@ struct LogFiles {
   /// Null where zeros ahead gain little: buffered, and where drains are few and large, and must not
   /// wait for silt-log to end a step.
   std::unique_ptr<wal::SegmentAhead> ahead;
-  std::unique_ptr<wal::TailWriter> tail;     ///< Null but in mode interval.
+  std::unique_ptr<wal::TailWriter> tail;  ///< Null but in mode interval.
 };
 
 struct CommitOptions {
