@@ -215,9 +215,7 @@ Result<void> SegmentMaker::write_headers(io::File& file) {
 /// Hands out what the ring's file adds to the log.
 Result<TailRecords> replay_tail(io::Directory& dir, io::Channel& channel, LogState& state,
                                 LogSink& sink) {
-  // Where the log ends before damage, nothing continues it.
-  if (state.chain.empty() || state.damage) return no_tail(state.ring, state.next);
-  TailRecords tail = SILT_TRY(read_tail(dir, channel, state.ring, state.next));
+  TailRecords tail = SILT_TRY(find_tail(dir, channel, state));
   RingPlace place = tail.begin;
   for (base::Bytes rest(tail.bytes); !rest.empty();) {
     const Record record = SILT_TRY(next_record(rest, place));
@@ -247,6 +245,12 @@ Result<void> clean_up(io::Directory& wal, const LogState& found, bool replaced_l
 }
 
 }  // namespace
+
+Result<TailRecords> find_tail(io::Directory& dir, io::Channel& channel, const LogState& state) {
+  // Where the log ends before damage, nothing continues it.
+  if (state.chain.empty() || state.damage) return no_tail(state.ring, state.next);
+  return read_tail(dir, channel, state.ring, state.next);
+}
 
 Result<OpenedLog> open_log(const io::Environment& environment, io::Directory& dir,
                            const LogOptions& options, LogSink& sink) {

@@ -22,6 +22,7 @@
 #include "io/environment.h"
 #include "io/storage.h"
 #include "wal/segment_writer.h"
+#include "wal/tail.h"
 #include "wal/wal_scanner.h"
 
 namespace siltstone::wal {
@@ -44,6 +45,10 @@ struct OpenedLog {
 /// With RecoveryMode::truncate, slots behind damage are renamed to `N.damaged`.
 [[nodiscard]] Result<OpenedLog> open_log(const io::Environment& environment, io::Directory& dir,
                                          const LogOptions& options, LogSink& sink);
+
+/// What the ring's file of the store in directory `dir` adds to the log that was found there.
+[[nodiscard]] Result<TailRecords> find_tail(io::Directory& dir, io::Channel& channel,
+                                            const LogState& state);
 
 /// Reads the log of the store in directory `dir`, also while a writer is at work on it. Writes
 /// nothing. An empty chain when there is no log.

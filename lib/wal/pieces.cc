@@ -3,6 +3,9 @@
 
 #include <algorithm>
 
+#include "wal/record.h"
+#include "wal/tail.h"
+
 namespace siltstone::wal {
 namespace {
 
@@ -66,6 +69,17 @@ void Pieces::frame(const Slot& slot, PieceState state, const Frame& frame) {
   Verdict verdict = verdict_of(slot, frame);
   verdict.state = state;
   sink_.verdict(verdict);
+}
+
+void Pieces::lost_records(const Frame& frame) {
+  const std::uint64_t end = frame.header.ring.position.value();
+  if (frame.header.kind != FrameKind::records || end < frame.raw.size()) return;
+  RingPlace place{frame.header.ring.session, base::RingPosition{end - frame.raw.size()}};
+  for (base::Bytes rest = frame.raw; !rest.empty();) {
+    const auto record = next_record(rest, place);
+    if (!record || !check_entries(*record)) return;
+    sink_.lost(*record);
+  }
 }
 
 void Pieces::range(const Slot& slot, PieceState state, std::uint64_t begin, std::uint64_t end,

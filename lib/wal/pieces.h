@@ -21,6 +21,8 @@ class Pieces {
   /// The header blocks of a slot, and each bad copy of them.
   void headers(const Slot& slot, PieceState state);
   void frame(const Slot& slot, PieceState state, const Frame& frame);
+  /// The records of a frame that was given up; nothing vouches for them but their checksums.
+  void lost_records(const Frame& frame);
   /// A range without a valid frame. Nothing is told of an empty one.
   void range(const Slot& slot, PieceState state, std::uint64_t begin, std::uint64_t end,
              const Error* why = nullptr);

@@ -64,19 +64,19 @@ Result<Frame> SegmentWalk::next_frame() {
   return frame;
 }
 
+// The sink is told of a frame first, then of its records.
 Result<void> SegmentWalk::accept(const Frame& frame) {
-  SILT_TRY(replay_.accept(frame.header, frame.raw));
-  const bool is_mark = frame.header.kind == FrameKind::mark;
+  const FrameKind kind = frame.header.kind;
   walk_.stop += frame.extent;
   walk_.clean_end = (frame.header.flags & kCleanEnd) != 0;
-  if (replay_.unfinished()) {
+  if (kind == FrameKind::large_begin || kind == FrameKind::large_middle) {
     pieces_.hold(slot_, frame);
-    return {};
+  } else {
+    walk_.end = walk_.stop;
+    pieces_.release(PieceState::valid);
+    pieces_.frame(slot_, kind == FrameKind::mark ? PieceState::mark : PieceState::valid, frame);
   }
-  walk_.end = walk_.stop;
-  pieces_.release(PieceState::valid);
-  pieces_.frame(slot_, is_mark ? PieceState::mark : PieceState::valid, frame);
-  return {};
+  return replay_.accept(frame.header, frame.raw);
 }
 
 // Only in the last segment may frames end before the end, and only where nobody vouches for more.

@@ -189,6 +189,7 @@ Result<void> Scanner::give_up_from(const Slot& slot, SegmentReader& reader, std:
     }
     if (is_frame) {
       pieces_.frame(slot, PieceState::given_up, frame);
+      pieces_.lost_records(frame);
       state_.next = std::max(state_.next, frame.header.first + frame.header.operations);
       begin = offset + frame.extent;
     }

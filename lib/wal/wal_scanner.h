@@ -71,8 +71,11 @@ class LogSink {
   /// Every record that counts, in commit order, checked through and through: walking its entries
   /// cannot fail. An error ends the scan with it.
   [[nodiscard]] virtual Result<void> record(const Record& record) = 0;
-  /// Every piece, segment by segment.
+  /// Every piece, segment by segment; a frame before the records that end in it.
   virtual void verdict(const Verdict&) {}
+  /// Every record of a frame that was given up, as far as they are whole; walking its entries
+  /// cannot fail. Records that have frames of their own are left out.
+  virtual void lost(const Record&) {}
 };
 
 struct ScanOptions {

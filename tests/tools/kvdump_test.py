@@ -27,6 +27,11 @@ OK, NOT_FOUND, USAGE, CORRUPTION, IO, INTERRUPTED = 0, 1, 2, 3, 4, 130
 FIXED = [('apple', 'green'), (r'bin\x00ary\xff\\', r'tab\x09here'), ('empty', ''),
          ('long', 'x' * 5000), ('user/1', 'name 1'), ('user/2', 'name 2'), ('user/4', 'name 4'),
          ('user/5', 'name 5')]
+# And how it came about: operation, key, bytes of the value.
+FIXED_OPERATIONS = [
+    ('put', 'apple', 3), ('put', r'bin\x00ary\xff\\', 8), ('put', 'empty', 0),
+    *(('put', f'user/{number}', 6) for number in range(1, 6)), ('erase', 'user/3', None),
+    ('put', 'long', 5000), ('put', 'apple', 5)]
 
 
 def kvdump(*arguments, **kwargs) -> subprocess.CompletedProcess:
@@ -176,6 +181,110 @@ class Wal(StoreTest):
         report = json.loads(self.expect(OK, 'wal', self.fixed, '--json').stdout)
         self.expect_golden('wal.json', json.dumps(report, indent=1).encode() + b'\n')
 
+    def records(self, store: Path, code: int = OK, *arguments) -> dict:
+        result = kvdump('wal', store, '--json', '--records', *arguments)
+        self.assertEqual(result.returncode, code, result.stderr)
+        return json.loads(result.stdout)
+
+    @staticmethod
+    def operations(holders) -> list:
+        return [(entry['operation'], entry['key'], entry['value_bytes'])
+                for holder in holders for entry in holder.get('content', [])]
+
+    def test_records_golden(self):
+        self.expect_golden('wal_records.txt',
+                           self.expect(OK, 'wal', self.fixed, '--records').stdout)
+
+    def test_records_tell_every_operation_and_where_it_lies(self):
+        report = self.records(self.fixed)
+        self.assertEqual((report['schema'], report['encoding']), (1, 'escape'))
+        (slot,) = report['slots']
+        self.assertEqual(self.operations(slot['pieces']), FIXED_OPERATIONS)
+        content = newest_slot(self.fixed).read_bytes()
+        sequences = []
+        for piece in slot['pieces']:
+            for entry in piece.get('content', []):
+                sequences.append(entry['sequence'])
+                record = content[piece['offset'] + 96 + entry['record_offset']:]
+                first = int.from_bytes(record[8:16], 'little')
+                count = int.from_bytes(record[16:20], 'little')
+                self.assertTrue(first <= entry['sequence'] < first + count, entry)
+        self.assertEqual(sequences, list(range(1, len(FIXED_OPERATIONS) + 1)))
+        self.assertEqual(report['log'], self.listing(self.fixed)['log'])
+
+    def test_records_that_share_a_frame_have_offsets_of_their_own(self):
+        store = make_store(make_store(self.folder / 'shared', 'interval', 'fixed', 'kill'), 'kill')
+        pieces = self.records(store)['slots'][-1]['pieces']
+        (frame,) = [piece for piece in pieces if piece.get('records', 0) > 0]
+        self.assertEqual(self.operations([frame]), FIXED_OPERATIONS)
+        offsets = [entry['record_offset'] for entry in frame['content']]
+        self.assertEqual(offsets, sorted(offsets))
+        self.assertEqual(len(set(offsets)), 7)
+        self.assertEqual(offsets[0], 0)
+
+    def test_records_in_other_forms(self):
+        text = self.expect(OK, 'wal', self.fixed, '--records', '--hex').stdout
+        self.assertIn(b'62696e00617279ff5c\n', text)
+        self.assertIn(b' bin\x00ary\xff\\\n',
+                      self.expect(OK, 'wal', self.fixed, '--records', '--raw').stdout)
+        report = self.records(self.fixed, OK, '--hex')
+        self.assertEqual(report['encoding'], 'hex')
+        self.assertEqual(self.operations(report['slots'][0]['pieces'])[0],
+                         ('put', b'apple'.hex(), 3))
+
+    def test_records_of_the_ring_that_no_frame_holds_yet(self):
+        store = make_store(self.folder / 'ring', 'interval', 'fixed', 'kill')
+        report = self.records(store)
+        tail = report['tail']
+        self.assertEqual(self.operations([tail]), FIXED_OPERATIONS)
+        self.assertEqual((tail['records'], tail['operations'], tail['first_sequence']), (7, 11, 1))
+        self.assertEqual((report['log']['records'], report['log']['tail_records']), (7, 7))
+        self.assertEqual(report['log']['next_sequence'], 12)
+        content = (store / 'tail').read_bytes()
+        for entry in tail['content']:
+            first = int.from_bytes(content[entry['position'] + 8:][:8], 'little')
+            self.assertTrue(first <= entry['sequence'] <= first + 4)
+        self.assertIn(b'tail@0 ', self.expect(OK, 'wal', store, '--records').stdout)
+        self.assertEqual(self.expect(OK, 'scan', store).stdout, lines(FIXED))
+        self.assertNotIn('content', self.listing(store)['tail'])
+
+        flip(store / 'tail', tail['content'][-1]['position'] + 9)  # not what belongs there any more
+        self.assertEqual(self.operations([self.records(store)['tail']]), FIXED_OPERATIONS[:-1])
+        os.truncate(store / 'tail', 2 << 30)
+        report = self.records(store, CORRUPTION)
+        self.assertIn('/tail', report['error'])
+        self.assertIsNone(report['tail'])
+
+    def test_records_behind_damage_are_told_as_far_as_they_are_whole(self):
+        store = self.copy()
+        flip(newest_slot(store), FIRST_FRAME + BLOCK + 100)  # the second record
+        report = self.records(store, CORRUPTION)
+        pieces = report['slots'][-1]['pieces']
+        for state, operations in (('valid', FIXED_OPERATIONS[:1]), ('damaged', []),
+                                  ('given_up', FIXED_OPERATIONS[2:])):
+            self.assertEqual(self.operations(piece for piece in pieces if piece['state'] == state),
+                             operations)
+        self.assertEqual(report['log']['operations'], 1)
+        self.expect(CORRUPTION, 'wal', store, '--records')
+
+    def test_a_large_record_is_told_where_it_ends(self):
+        report = self.records(make_store(self.folder / 'large_record', 'large'))
+        told = [(piece['kind'], self.operations([piece])) for _, piece in
+                self.pieces(report, 'valid') if piece['kind'].startswith('large')]
+        self.assertEqual(told, [('large_begin', []), ('large_middle', []),
+                                ('large_end', [('put', 'large', 5 << 20)])])
+
+    def test_memory_does_not_grow_with_the_records(self):
+        peaks = []
+        for store in (self.fixed, make_store(self.folder / 'many_records', *['many'] * 60)):
+            script = ('import resource, subprocess, sys; '
+                      'subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True); '
+                      'print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)')
+            result = subprocess.run([sys.executable, '-c', script, KVDUMP, 'wal', store,
+                                     '--records', '--json'], capture_output=True, check=True)
+            peaks.append(int(result.stdout))
+        self.assertLess(peaks[1], peaks[0] + 16_000)  # KiB; its log holds more than that
+
     def test_sums(self):
         report = self.listing(self.fixed)
         self.assertEqual(report['schema'], 1)
@@ -248,7 +357,8 @@ class Wal(StoreTest):
             offset, bit = rng.randrange(end), rng.randrange(8)
             with self.subTest(offset=offset, bit=bit):
                 flip(slot, offset, bit)
-                self.assertIn(kvdump('wal', store).returncode, (OK, CORRUPTION))
+                self.assertIn(kvdump('wal', store, '--records').returncode,
+                              (OK, CORRUPTION))
                 scan = kvdump('scan', store)
                 self.assertIn(scan.returncode, (OK, CORRUPTION))
                 if scan.returncode == OK:
@@ -449,7 +559,7 @@ class EveryVerb(StoreTest):
             self.assertEqual(writer.stdout.readline(), b'ready\n')
             before = contents(store)
             self.assertEqual(self.expect(OK, 'scan', store).stdout, lines(FIXED))
-            self.expect(OK, 'wal', store)
+            self.expect(OK, 'wal', store, '--records')
             self.assertEqual(contents(store), before)
             writer.stdin.close()
             self.assertEqual(writer.wait(), 0)
@@ -457,6 +567,8 @@ class EveryVerb(StoreTest):
     def test_usage(self):
         for arguments in ([], ['nonsense'], ['scan'], ['wal'], ['pages'], ['page', self.fixed],
                           ['superblock'], ['scan', self.fixed, '--limit', 'x'],
+                          ['wal', self.fixed, '--hex'],
+                          ['wal', self.fixed, '--records', '--raw', '--json'],
                           ['scan', self.fixed, '--hex', '--raw'],
                           ['scan', self.fixed, '--raw', '--json'],
                           ['scan', self.fixed, '--from', 'xyz', '--hex'],

@@ -3,11 +3,13 @@
 //   make_store DIR COMMAND...
 //
 // Commands, in order: `fixed` writes the same few entries in the same commits every time; `many`
-// 20,000 entries in one batch; `large` a value of 5 MiB; `hold` says "ready" and waits for the end
+// 20,000 entries in one batch; `large` a value of 5 MiB; `interval` opens in mode interval, of an
+// hour, so that all stays in the ring's file; `hold` says "ready" and waits for the end
 // of stdin; `kill` ends the process without closing. Without it the store is closed at the end.
 // Nothing is compressed, so that the files depend on no optional library.
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -66,7 +68,11 @@ void hold() {
 
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
-  auto db = need(Db::builder(argv[1]).compression(siltstone::Compression::none).build());
+  auto builder = Db::builder(argv[1]).compression(siltstone::Compression::none);
+  for (int i = 2; i < argc; ++i) {
+    if (std::string_view(argv[i]) == "interval") builder.sync_interval(std::chrono::hours(1));
+  }
+  auto db = need(builder.build());
   for (int i = 2; i < argc; ++i) {
     const std::string_view command = argv[i];
     if (command == "fixed") write_fixed(db);

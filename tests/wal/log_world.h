@@ -72,7 +72,11 @@ class Collector final : public LogSink {
   Result<void> record(const Record& record) override {
     sequences.push_back(record.first.value());
     commits.push_back({record.count, std::string(record.entries)});
+    verdicts_before.push_back(verdicts.size());
     return {};
+  }
+  void lost(const Record& record) override {
+    lost_commits.push_back({record.count, std::string(record.entries)});
   }
   void verdict(const Verdict& verdict) override {
     verdicts.push_back(verdict);
@@ -93,6 +97,8 @@ class Collector final : public LogSink {
 
   std::vector<std::uint64_t> sequences;
   std::vector<Commit> commits;
+  std::vector<Commit> lost_commits;
+  std::vector<std::size_t> verdicts_before;  ///< How many there were when each commit came.
   std::vector<Verdict> verdicts;
   std::vector<std::unique_ptr<std::string>> names;
 };

@@ -45,6 +45,7 @@ TEST_CASE("wal scanner: a log is told piece by piece") {
   const auto reading = world.read();
   REQUIRE_MESSAGE(reading.state, reading.state.error().to_string());
   CHECK(reading.found->commits == commits_up_to(2));
+  CHECK(reading.found->verdicts_before == std::vector<std::size_t>{2, 3});  // the headers are first
   const auto& pieces = reading.found->verdicts;
   REQUIRE(pieces.size() == 5);
   CHECK(pieces[0].state == PieceState::valid);
@@ -166,6 +167,7 @@ TEST_CASE("wal scanner: truncate ends before the damage and tells what is behind
   const auto reading = world.read(RecoveryMode::truncate);
   REQUIRE(reading.state);
   CHECK(reading.found->commits == commits_up_to(2));
+  CHECK(reading.found->lost_commits == std::vector{make_commit(3), make_commit(4)});
   REQUIRE(reading.state->damage);
   CHECK(reading.state->damage->offset() == kFirstFrameOffset + 2 * kBlockBytes);
   CHECK(reading.state->next == forge.next());

@@ -14,6 +14,7 @@
 #include "byte_text.h"
 #include "common/interrupt.h"
 #include "common/output.h"
+#include "form_flags.h"
 #include "verbs.h"
 
 namespace siltstone::kvdump {
@@ -26,23 +27,17 @@ struct ScanArguments {
   std::string prefix;
   std::uint64_t limit = UINT64_MAX;
   bool keys_only = false;
-  bool escape = false;
-  bool hex = false;
-  bool raw = false;
+  FormFlags form;
   bool json = false;
-
-  [[nodiscard]] ByteText form() const noexcept {
-    return raw ? ByteText::raw : hex ? ByteText::hex : ByteText::escape;
-  }
 };
 
 /// Turns the bounds from text into bytes, and says whether that was possible.
 bool parse_bounds(ScanArguments& arguments) {
   for (std::string* bound : {&arguments.from, &arguments.to, &arguments.prefix}) {
-    auto bytes = parse_text(*bound, arguments.form());
+    auto bytes = parse_text(*bound, arguments.form.form());
     if (!bytes) {
       tools::complain(fmt::format("{} is not {}: see kvdump scan --help", *bound,
-                                  arguments.hex ? "hex" : "escaped text"));
+                                  arguments.form.hex ? "hex" : "escaped text"));
       return false;
     }
     *bound = std::move(*bytes);
@@ -61,14 +56,14 @@ class EntryPrinter {
   explicit EntryPrinter(const ScanArguments& arguments) : arguments_(arguments) {
     if (!arguments_.json) return;
     tools::print("{{\"schema\": 1, \"encoding\": \"{}\", \"entries\": [",
-                 arguments_.hex ? "hex" : "escape");
+                 arguments_.form.hex ? "hex" : "escape");
   }
 
   void print(std::string_view key, std::string_view value) {
     key_text_.clear();
-    append_text(key_text_, key, arguments_.form());
+    append_text(key_text_, key, arguments_.form.form());
     value_text_.clear();
-    if (!arguments_.keys_only) append_text(value_text_, value, arguments_.form());
+    if (!arguments_.keys_only) append_text(value_text_, value, arguments_.form.form());
     if (arguments_.json) {
       print_element();
     } else if (arguments_.keys_only) {
@@ -139,13 +134,8 @@ void add_scan(CLI::App& app, int& exit_code) {
   verb->add_option("--prefix", arguments->prefix, "Only keys that begin so")->type_name("KEY");
   verb->add_option("--limit", arguments->limit, "At most so many entries")->type_name("N");
   verb->add_flag("--keys-only", arguments->keys_only, "Leave the values out");
-  auto* escape =
-      verb->add_flag("--escape", arguments->escape, "Print bytes as escaped text (the default)");
-  auto* hex = verb->add_flag("--hex", arguments->hex, "Print bytes as hexadecimal digits");
-  auto* raw = verb->add_flag("--raw", arguments->raw, "Print bytes as they are");
   auto* json = verb->add_flag("--json", arguments->json, "Print one JSON object");
-  hex->excludes(escape);
-  raw->excludes(escape)->excludes(hex)->excludes(json);
+  add_form_flags(*verb, arguments->form, json);
   verb->callback([arguments, &exit_code] { exit_code = scan(*arguments); });
 }
 

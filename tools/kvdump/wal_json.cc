@@ -1,6 +1,8 @@
 // The log as one JSON object, a line for each piece. 64-bit random numbers are hex text, since
 // JSON's numbers may lose digits.
 #include <algorithm>
+#include <cstdint>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -18,6 +20,11 @@ Json place(const wal::LogPlace& place) {
   return {{"segment", place.segment.value()}, {"offset", place.offset}};
 }
 
+Json ring(const wal::RingPlace& place) {
+  return {{"session", fmt::format("{:016x}", place.session.value())},
+          {"position", place.position.value()}};
+}
+
 Json copy_json(const wal::DecodedSegmentHeader& copy) {
   Json json = {{"state", name_of(copy.state)}};
   if (copy.state == wal::HeaderState::bad_checksum) {
@@ -32,8 +39,7 @@ Json copy_json(const wal::DecodedSegmentHeader& copy) {
   json["nonce"] = fmt::format("{:016x}", header.nonce);
   json["predecessor"] = is_first ? Json(nullptr) : place(header.predecessor);
   json["first_sequence"] = header.first.value();
-  json["ring"] = {{"session", fmt::format("{:016x}", header.ring.session.value())},
-                  {"position", header.ring.position.value()}};
+  json["ring"] = ring(header.ring);
   json["catalog_generation"] = header.catalog.value();
   return json;
 }
@@ -70,6 +76,7 @@ Json log_json(const wal::LogState& log) {
       {"segments", log.chain.size()},
       {"records", log.records},
       {"operations", log.operations},
+      {"tail_records", log.tail_records},
       {"next_sequence", log.next.value()},
       {"clean_end", log.clean_end},
       {"end", log.chain.empty() ? Json(nullptr) : place(log.end())},
@@ -78,9 +85,26 @@ Json log_json(const wal::LogState& log) {
   };
 }
 
+Json tail_json(const wal::TailRecords& tail) {
+  return {
+      {"ring", ring(tail.begin)},
+      {"bytes", tail.bytes.size()},
+      {"first_sequence", tail.first.value()},
+      {"records", tail.records},
+      {"operations", tail.operations},
+  };
+}
+
+/// Objects that hold lists are left open until the next one begins, so that nothing is held back.
 class JsonPrinter final : public WalPrinter {
  public:
-  JsonPrinter() { print("{{\"schema\": 1, \"slots\": ["); }
+  explicit JsonPrinter(const WalForm& form) : form_(form) {
+    print("{{\"schema\": 1, ");
+    if (form_.records) {
+      print("\"encoding\": \"{}\", ", form_.keys == ByteText::hex ? "hex" : "escape");
+    }
+    print("\"slots\": [");
+  }
 
   void slot(const SlotView& view) override {
     close_slot();
@@ -91,26 +115,80 @@ class JsonPrinter final : public WalPrinter {
   }
 
   void piece(const wal::Verdict& verdict) override {
-    print("{}\n  {}", pieces_++ == 0 ? "" : ",", dump(piece_json(verdict)));
+    close_operations();
+    print("{}\n  ", pieces_++ == 0 ? "" : ",");
+    const bool may_hold =
+        verdict.kind != wal::FrameKind::none && verdict.kind != wal::FrameKind::mark;
+    print_holder(piece_json(verdict), may_hold);
+  }
+
+  void operation(const OperationView& view) override {
+    Json json;
+    json["sequence"] = view.sequence.value();
+    json["operation"] = name_of(view.entry.kind);
+    std::string key;
+    append_text(key, view.entry.key, form_.keys);
+    json["key"] = std::move(key);
+    const bool has_value = view.entry.kind != wal::EntryKind::erase;
+    json["value_bytes"] = has_value ? Json(view.entry.value.size()) : Json(nullptr);
+    json[view.segment.value() == 0 ? "position" : "record_offset"] = view.offset;
+    print("{}\n   {}", list_ == List::begun ? "" : ",", dump(json));
+    list_ = List::holds;
+  }
+
+  void tail(const wal::TailRecords& tail) override {
+    close_slots();
+    print_holder(tail_json(tail), true);
+    has_tail_ = true;
   }
 
   void finish(const Result<wal::LogState>& outcome) override {
-    close_slot();
-    print("\n], \"log\": {}, \"error\": {}}}\n", outcome ? dump(log_json(*outcome)) : "null",
+    if (!has_tail_) {
+      close_slots();
+      print("null");
+    }
+    close_operations();
+    print(", \"log\": {}, \"error\": {}}}\n", outcome ? dump(log_json(*outcome)) : "null",
           outcome ? "null" : dump(outcome.error().to_string()));
   }
 
  private:
+  /// Of operations.
+  enum class List : std::uint8_t { none, begun, holds };
+
+  /// Prints an object, and begins its list of operations if there are to be any.
+  void print_holder(const Json& json, bool may_hold) {
+    std::string text = dump(json);
+    if (form_.records && may_hold) {
+      text.back() = ',';  // instead of the brace
+      text += " \"content\": [";
+      list_ = List::begun;
+    }
+    tools::write_out(text);
+  }
+  void close_operations() {
+    if (std::exchange(list_, List::none) != List::none) print("]}}");
+  }
   void close_slot() {
+    close_operations();
     if (slots_ != 0) print("]}}");
   }
+  void close_slots() {
+    close_slot();
+    print("\n], \"tail\": ");
+  }
 
+  const WalForm form_;
   std::size_t slots_ = 0;
   std::size_t pieces_ = 0;
+  List list_ = List::none;
+  bool has_tail_ = false;
 };
 
 }  // namespace
 
-std::unique_ptr<WalPrinter> make_wal_json_printer() { return std::make_unique<JsonPrinter>(); }
+std::unique_ptr<WalPrinter> make_wal_json_printer(const WalForm& form) {
+  return std::make_unique<JsonPrinter>(form);
+}
 
 }  // namespace siltstone::kvdump

@@ -30,6 +30,16 @@ std::string_view name_of(wal::FrameKind kind) noexcept {
   return "unknown";
 }
 
+// What the users of the library call it.
+std::string_view name_of(wal::EntryKind kind) noexcept {
+  switch (kind) {
+    case wal::EntryKind::value:
+    case wal::EntryKind::value_with_expiry: return "put";
+    case wal::EntryKind::erase: return "erase";
+    default: return wal::to_string(kind);  // those that this version does not write
+  }
+}
+
 std::string store_id_text(const base::StoreId& id) {
   std::string text;
   append_text(text, {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()},

@@ -55,8 +55,21 @@ std::string sequences(const wal::Verdict& verdict) {
                      (verdict.first + (verdict.operations - 1)).value());
 }
 
+std::string sequences(const wal::TailRecords& tail) {
+  return fmt::format("{}..{}", tail.first.value(), tail.next.value() - 1);
+}
+
+/// Where a record lies, in one word.
+std::string place_text(const OperationView& view) {
+  return view.segment.value() == 0
+             ? fmt::format("tail@{}", view.offset)
+             : fmt::format("{}/{}+{}", view.segment.value(), view.frame, view.offset);
+}
+
 class TextPrinter final : public WalPrinter {
  public:
+  explicit TextPrinter(const WalForm& form) : form_(form) {}
+
   void slot(const SlotView& view) override {
     print("{}wal/{}", first_ ? "" : "\n", view.slot);
     first_ = false;
@@ -73,6 +86,7 @@ class TextPrinter final : public WalPrinter {
     }
     print("  {:>10} {:>9} {:<9} {:<12} {:<7} {:>17} {:>7} {:>7}\n", "offset", "bytes", "state",
           "kind", "codec", "sequences", "records", "ops");
+    print_operation_head();
   }
 
   void piece(const wal::Verdict& verdict) override {
@@ -94,6 +108,21 @@ class TextPrinter final : public WalPrinter {
     print("  {}{}{}\n", colour, line, colour.empty() ? "" : "\033[0m");
   }
 
+  void operation(const OperationView& view) override {
+    std::string line = fmt::format(
+        kOperationLine, place_text(view), view.sequence.value(), name_of(view.entry.kind),
+        view.entry.kind == wal::EntryKind::erase ? "-"
+                                                 : fmt::format("{}", view.entry.value.size()));
+    append_text(line, view.entry.key, form_.keys);
+    print("{}\n", line);
+  }
+
+  void tail(const wal::TailRecords& tail) override {
+    print("\ntail from ring {:016x}:{}, {} bytes, sequences {}\n", tail.begin.session.value(),
+          tail.begin.position.value(), tail.bytes.size(), sequences(tail));
+    print_operation_head();
+  }
+
   void finish(const Result<wal::LogState>& outcome) override {
     if (!outcome || outcome->chain.empty()) return;
     const wal::LogState& log = *outcome;
@@ -101,17 +130,29 @@ class TextPrinter final : public WalPrinter {
           log.chain.size() == 1 ? "" : "s", log.records, log.operations, log.next.value());
     print("ends in segment {} at {}{}", log.end().segment.value(), log.end().offset,
           log.clean_end ? ", closed cleanly" : "");
+    if (log.tail_records != 0) print(", and goes on in the tail by {} records", log.tail_records);
     if (log.dropped_bytes != 0) print(", {} bytes behind it are dropped", log.dropped_bytes);
     print("\n");
   }
 
  private:
+  static constexpr const char* kOperationLine = "    {:<20} {:>12} {:<9} {:>9} ";
+
+  void print_operation_head() const {
+    if (form_.records)
+      print("    {:<20} {:>12} {:<9} {:>9} key\n", "segment/frame+record", "sequence", "operation",
+            "value");
+  }
+
+  const WalForm form_;
   const bool coloured_ = tools::stdout_takes_colours();
   bool first_ = true;
 };
 
 }  // namespace
 
-std::unique_ptr<WalPrinter> make_wal_text_printer() { return std::make_unique<TextPrinter>(); }
+std::unique_ptr<WalPrinter> make_wal_text_printer(const WalForm& form) {
+  return std::make_unique<TextPrinter>(form);
+}
 
 }  // namespace siltstone::kvdump

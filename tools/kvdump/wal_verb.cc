@@ -1,4 +1,5 @@
-// kvdump wal: every piece of every log segment, and what is wrong with it.
+// kvdump wal: every piece of every log segment, and what is wrong with it; and, when asked, every
+// record. Memory is bounded by the scanner, and by the log ring.
 //
 // The scanner of the engine judges; here only the copies of the headers are read a second time, to
 // be shown field by field.
@@ -6,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,9 +17,13 @@
 #include "base/try.h"
 #include "common/interrupt.h"
 #include "common/output.h"
+#include "form_flags.h"
 #include "io/complete.h"
 #include "io/environment.h"
 #include "verbs.h"
+#include "wal/log.h"
+#include "wal/record.h"
+#include "wal/tail.h"
 #include "wal/wal_scanner.h"
 #include "wal_listing.h"
 
@@ -26,21 +32,29 @@ namespace {
 
 struct WalArguments {
   std::string dir;
+  bool records = false;
+  FormFlags form;
   bool json = false;
 };
 
-/// Takes the verdicts of a scan and hands them to a printer, slot by slot.
+/// Takes what a scan tells and hands it to a printer, slot by slot, record by record.
 class Listing final : public wal::LogSink {
  public:
-  Listing(io::Directory& wal, io::Channel& channel, WalPrinter& printer)
-      : wal_(wal), channel_(channel), printer_(printer) {}
+  /// `records`: print them too.
+  Listing(io::Directory& wal, io::Channel& channel, WalPrinter& printer, bool records)
+      : wal_(wal), channel_(channel), printer_(printer), wants_records_(records) {}
 
-  Result<void> record(const wal::Record&) override {
+  Result<void> record(const wal::Record& record) override {
+    show(record);
     if (tools::interrupted()) return base::fail(ErrorCode::io, "interrupted");
     return {};
   }
 
+  void lost(const wal::Record& record) override { show(record); }
+
   void verdict(const wal::Verdict& verdict) override {
+    place_ = {.segment = verdict.segment, .frame = verdict.offset};
+    payload_begin_.reset();
     if (slot_ != verdict.slot) {
       slot_ = verdict.slot;
       printer_.slot({.slot = slot_, .segment = verdict.segment, .copies = read_copies()});
@@ -49,10 +63,41 @@ class Listing final : public wal::LogSink {
     printer_.piece(verdict);
   }
 
+  /// Goes on with what the ring's file adds to `log`.
+  Result<void> read_tail(io::Directory& dir, wal::LogState& log) {
+    const auto tail = SILT_TRY(wal::find_tail(dir, channel_, log));
+    if (tail.records == 0) return {};
+    printer_.tail(tail);
+    place_ = {};
+    payload_begin_ = base::RingPosition{};
+    wal::RingPlace place = tail.begin;
+    for (base::Bytes rest(tail.bytes); !rest.empty();) {
+      const wal::Record next = SILT_TRY(wal::next_record(rest, place));
+      SILT_TRY(record(next));
+    }
+    log.next = tail.next;
+    log.tail_records = tail.records;
+    log.records += tail.records;
+    log.operations += tail.operations;
+    return {};
+  }
+
   /// True when a piece was called damaged.
   [[nodiscard]] bool damaged() const noexcept { return damaged_; }
 
  private:
+  void show(const wal::Record& record) {
+    if (!wants_records_) return;
+    if (!payload_begin_) payload_begin_ = record.place.position;
+    place_.offset = record.place.position - *payload_begin_;
+    place_.sequence = record.first;
+    wal::EntryReader entries(record.entries);
+    while (!tools::interrupted() && entries.next(place_.entry)) {
+      printer_.operation(place_);
+      place_.sequence += 1;
+    }
+  }
+
   using Copies = std::array<wal::DecodedSegmentHeader, 2>;
 
   /// A copy that cannot be read stays one without a magic; the scan tells of the I/O error.
@@ -70,6 +115,10 @@ class Listing final : public wal::LogSink {
   io::Directory& wal_;
   io::Channel& channel_;
   WalPrinter& printer_;
+  const bool wants_records_;
+  OperationView place_;  // of what comes next
+  std::optional<base::RingPosition>
+      payload_begin_;  // of its frame; nothing before its first record
   std::string slot_;
   bool damaged_ = false;
 };
@@ -79,13 +128,11 @@ bool is_slot(std::string_view name) {
 }
 
 /// Opens DIR/wal; without a slot in it there is no store.
-Result<std::unique_ptr<io::Directory>> open_log_directory(const std::string& path,
-                                                          io::Storage& storage) {
-  const auto dir = SILT_TRY(storage.open_directory(path));
-  auto wal = dir->open_directory("wal");
+Result<std::unique_ptr<io::Directory>> open_log_directory(io::Directory& dir) {
+  auto wal = dir.open_directory("wal");
   if (!wal && !io::is_not_found(wal.error())) return wal;
   if (!wal || std::ranges::none_of(SILT_TRY((*wal)->list()), is_slot)) {
-    return base::fail(ErrorCode::invalid_argument, "the directory holds no store").path(path);
+    return base::fail(ErrorCode::invalid_argument, "the directory holds no store").path(dir.path());
   }
   return wal;
 }
@@ -93,12 +140,18 @@ Result<std::unique_ptr<io::Directory>> open_log_directory(const std::string& pat
 /// Lists the log and returns the exit code.
 Result<int> list_log(const WalArguments& arguments) {
   io::Storage& storage = *io::system_environment().storage;
-  const auto wal = SILT_TRY(open_log_directory(arguments.dir, storage));
+  const auto dir = SILT_TRY(storage.open_directory(arguments.dir));
+  const auto wal = SILT_TRY(open_log_directory(*dir));
   io::Channel channel(SILT_TRY(storage.make_queue(1)));
-  const auto printer = arguments.json ? make_wal_json_printer() : make_wal_text_printer();
-  Listing listing(*wal, channel, *printer);
-  const auto outcome =
+  const WalForm form{.records = arguments.records, .keys = arguments.form.form()};
+  const auto printer = arguments.json ? make_wal_json_printer(form) : make_wal_text_printer(form);
+  Listing listing(*wal, channel, *printer, form.records);
+  auto outcome =
       wal::scan_log(*wal, channel, {.mode = RecoveryMode::truncate, .read_only = true}, listing);
+  if (outcome) {
+    const auto read = listing.read_tail(*dir, *outcome);
+    if (!read) outcome = std::unexpected(read.error());
+  }
   printer->finish(outcome);
   if (tools::interrupted()) return tools::kExitInterrupted;
   if (!outcome) return std::unexpected(outcome.error());
@@ -115,9 +168,14 @@ void add_wal(CLI::App& app, int& exit_code) {
       "States: valid and mark count; torn tail was never acknowledged; damaged had been durable;\n"
       "given up lies behind damage; voided was replaced by a newer segment; unused was never\n"
       "written. Ends with 3 when anything is damaged.\n\n"
-      "Example: kvdump wal data");
+      "Records are told below the frame in which they end: segment/frame+record, where record is\n"
+      "its offset in the frame's payload; in DIR/tail, tail@position in the ring.\n\n"
+      "Example: kvdump wal data --records");
   verb->add_option("DIR", arguments->dir, "The store")->type_name("")->required();
-  verb->add_flag("--json", arguments->json, "Print one JSON object");
+  auto* records =
+      verb->add_flag("--records", arguments->records, "Print every operation, but for its value");
+  auto* json = verb->add_flag("--json", arguments->json, "Print one JSON object");
+  for (auto* flag : add_form_flags(*verb, arguments->form, json)) flag->needs(records);
   verb->callback([arguments, &exit_code] { exit_code = exit_code_of(list_log(*arguments)); });
 }
 
