@@ -42,9 +42,13 @@ TEST_CASE("figures: ratios are of medians, and none where a side was not measure
   Figures figures = figures_of({10, 30, 20}, {10});
   figures.compare("measured", key_of("ring"), key_of("posix"), 1.5);
   figures.compare("not measured", key_of("ring"), key_of("fio"), 1.5);
-  REQUIRE(figures.ratios().size() == 1);
-  CHECK(figures.ratios().front().value == 2);
-  CHECK(figures.ratios().front().wanted == 1.5);
+  figures.compare("told", key_of("ring"), 5.0, 5);
+  figures.compare("told, not measured", key_of("fio"), 5.0);
+  REQUIRE(figures.ratios().size() == 2);
+  CHECK(figures.ratios()[0].value == 2);
+  CHECK(figures.ratios()[0].wanted == 1.5);
+  CHECK(figures.ratios()[1].value == 4);
+  CHECK(figures.ratios()[1].wanted == 5);
 }
 
 TEST_CASE("figures: a note is kept once") {

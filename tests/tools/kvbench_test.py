@@ -319,6 +319,49 @@ class StudyTest(CommandTest):
         for figure in (19, 2) + ((1.67, 2.5) if 'ring' in self.ways(report) else ()):
             self.assertIn(figure, elsewhere)
 
+    def test_durability(self):
+        report = self.preset('durability', '--puts', '300,10000', '--limit', '1', '--repeat', 1)
+        rates = self.medians(report, 'puts/s')
+        ways = {variant for _, variant, _ in rates}
+        self.assertLessEqual({'sync per put', 'interval of 100 ms', 'batches of 100, synced',
+                              'write_back'}, ways)
+        self.assertEqual('batches of 100, write_back, snappy' in ways,
+                         'this build has no snappy' not in report['notes'])
+        for puts in (300, 10_000):
+            what = f'{puts} puts of 16 + 100 B'
+            for way in ways:
+                self.assertGreaterEqual(rates[what, way, 'returned'],
+                                        rates[what, way, 'and flushed'])
+            # Not a matter of the machine: the one waits for the device once, the other each time.
+            self.assertGreater(rates[what, 'write_back', 'and flushed'],
+                               rates[what, 'sync per put', 'and flushed'])
+        told = [ratio for ratio in report['ratios'] if 'told elsewhere' in ratio['name']]
+        self.assertEqual([ratio['wanted'] for ratio in told], 2 * [None, *[5] * (len(ways) - 1)])
+        for ratio in told:
+            puts, way, figure = re.fullmatch(r'(\d+): (.*) / (\d+) told elsewhere',
+                                             ratio['name']).groups()
+            rate = rates[f'{puts} puts of 16 + 100 B', way, 'returned']
+            self.assertAlmostEqual(ratio['value'], rate / int(figure))
+
+    def test_durability_ends_at_its_limit(self):
+        report = self.preset('durability', '--puts', 1 << 26, '--limit', '0.02', '--repeat', 1)
+        self.assertTrue(any('was over before all 67108864 puts' in note
+                            for note in report['notes']))
+
+    def test_fillsync(self):
+        report = self.preset('fillsync', '--seconds', '0.1', '--repeat', 1)
+        syncs = self.medians(report, 'syncs/s')
+        self.assertEqual({variant for _, variant, _ in syncs},
+                         {'append, fdatasync', 'overwrite, O_DIRECT|O_DSYNC'})
+        variants = {variant for _, variant, _ in self.medians(report, 'puts/s')}
+        self.assertEqual(variants, {'1 thread', '16 threads', '1 thread, 4096 in flight',
+                                    '1 thread, interval of 100 ms', '1 thread beside 2 busy ones'})
+        self.assertEqual({variant for _, variant, _ in self.medians(report, 'us')},
+                         {'1 thread', '16 threads', '1 thread beside 2 busy ones'})
+        self.assertEqual([ratio['wanted'] for ratio in report['ratios']],
+                         [0.9, 1.4, 5, 0.5, None, 0.5])
+        self.assertEqual(report['settings'], {'repeat': 1, 'seconds': 0.1, 'threads': [1, 16]})
+
     def test_device(self):
         report = self.study('device', self.folder, '--file-size', '9MiB', '--seconds', '0.02',
                             '--repeat', 1, '--depths', '1,4')
@@ -353,7 +396,10 @@ class StudyTest(CommandTest):
                           ['preset', 'io-depth', '--file-size', '1KiB'],
                           ['preset', 'io-depth', '--rounds', '3'],
                           ['preset', 'checksum', '--ways', 'ring'],
-                          ['preset', 'coalescing', '--pages', '20000']):
+                          ['preset', 'coalescing', '--pages', '20000'],
+                          ['preset', 'durability', '--puts', '0'],
+                          ['preset', 'durability', '--seconds', '1'],
+                          ['preset', 'fillsync', '--threads', '0']):
             with self.subTest(arguments):
                 result = kvbench(*arguments, '--force')
                 self.assertEqual(result.returncode, USAGE, result.stderr)

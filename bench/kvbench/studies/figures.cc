@@ -38,6 +38,13 @@ void Figures::compare(std::string name, const FigureKey& upper, const FigureKey&
   ratios_.push_back({std::move(name), over->median() / under->median(), wanted, elsewhere});
 }
 
+void Figures::compare(std::string name, const FigureKey& upper, double lower,
+                      std::optional<double> wanted) {
+  const Figure* const over = find(upper);
+  if (over == nullptr) return;
+  ratios_.push_back({std::move(name), over->median() / lower, wanted, std::nullopt});
+}
+
 const Figure* Figures::find(const FigureKey& key) const noexcept {
   const auto found = std::ranges::find(figures_, key, &Figure::key);
   return found == figures_.end() ? nullptr : &*found;

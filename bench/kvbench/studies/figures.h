@@ -48,6 +48,10 @@ class Figures {
                std::optional<double> wanted = std::nullopt,
                std::optional<double> elsewhere = std::nullopt);
 
+  /// The same against a figure that was not measured here, which is not 0.
+  void compare(std::string name, const FigureKey& upper, double lower,
+               std::optional<double> wanted = std::nullopt);
+
   [[nodiscard]] const std::vector<Figure>& all() const noexcept { return figures_; }
   [[nodiscard]] const std::vector<Ratio>& ratios() const noexcept { return ratios_; }
   [[nodiscard]] const std::vector<std::string>& notes() const noexcept { return notes_; }

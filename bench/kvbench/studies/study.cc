@@ -7,6 +7,14 @@ namespace siltstone::kvbench {
 
 std::span<const StudyInfo> presets() {
   static constexpr std::array kPresets{
+      StudyInfo{"durability",
+                "Small puts in every mode of durability, one by one and in batches",
+                {.puts = true, .limit = true},
+                make_durability_study},
+      StudyInfo{"fillsync",
+                "Durable puts by one thread, by many and with many under way, beside the device",
+                {.seconds = true, .threads = true},
+                make_fillsync_study},
       StudyInfo{"io-depth",
                 "Random 4 KiB reads by depth: ring, posix backend, plain pread, fio",
                 {.seconds = true, .file_size = true, .depths = true, .ways = true, .fio = true},

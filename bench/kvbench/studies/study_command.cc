@@ -70,6 +70,24 @@ void add_own_options(CLI::App& command, StudySettings& settings, const StudyOpti
         ->check(within(1, 1024))
         ->type_name("LIST");
   }
+  if (options.puts) {
+    command.add_option("--puts", settings.puts, "How many puts are measured, by commas")
+        ->delimiter(',')
+        ->check(within(std::uint64_t{1}, std::uint64_t{1} << 26))
+        ->type_name("LIST");
+  }
+  if (options.limit) {
+    command.add_option("--limit", settings.limit_seconds, "Seconds that each may take, at most")
+        ->check(within(0.001, 86400.0))
+        ->type_name("S")
+        ->capture_default_str();
+  }
+  if (options.threads) {
+    command.add_option("--threads", settings.threads, "How many threads put, by commas")
+        ->delimiter(',')
+        ->check(within(1, 1024))
+        ->type_name("LIST");
+  }
   if (options.ways) {
     if (options.fio) settings.ways.emplace_back("fio");
     const auto known = settings.ways;
@@ -137,13 +155,14 @@ int run(const StudyInfo& info, const StudySettings& settings) {
   return outcome ? tools::kExitOk : tools::exit_code_for(outcome.error().code());
 }
 
-std::string example(std::string_view command) {
-  return fmt::format(
+std::string example(const StudyInfo& info, std::string_view command) {
+  const std::string_view ways =
       "Ways: plain system calls; posix and ring, the backends of the engine; fio where it is "
-      "installed.\n\n"
-      "Example: kvbench {}\n"
+      "installed.\n\n";
+  return fmt::format(
+      "{}Example: kvbench {}\n"
       "Exit codes: 0 ok, 2 usage, 3 wrong data was read, 4 I/O error, 130 interrupted.",
-      command);
+      info.options.ways ? ways : "", command);
 }
 
 }  // namespace
@@ -156,7 +175,7 @@ void add_preset_command(CLI::App& app, int& exit_code) {
     auto settings = std::make_shared<StudySettings>();
     settings->dir = default_dir();
     CLI::App* command = group->add_subcommand(std::string(info.name), std::string(info.summary));
-    command->footer(example(fmt::format("preset {} --json out.json", info.name)));
+    command->footer(example(info, fmt::format("preset {} --json out.json", info.name)));
     command->add_option("--dir", settings->dir, "Where to make files, and remove them afterwards")
         ->type_name("DIR")
         ->capture_default_str();
@@ -170,7 +189,7 @@ void add_device_command(CLI::App& app, int& exit_code) {
   const StudyInfo& info = device_study();
   auto settings = std::make_shared<StudySettings>();
   CLI::App* command = app.add_subcommand("device", std::string(info.summary));
-  command->footer(example("device /var/tmp --json out.json"));
+  command->footer(example(info, "device /var/tmp --json out.json"));
   command->add_option("DIR", settings->dir, "A directory on the disk")->type_name("")->required();
   add_own_options(*command, *settings, info.options);
   add_general_options(*command, *settings);

@@ -57,7 +57,7 @@ std::string format_group(const Figures& figures, const std::string& what, const 
 }
 
 std::string format_ratio(const Ratio& ratio) {
-  std::string text = fmt::format("  {:<48} {:>8.2f}", ratio.name, ratio.value);
+  std::string text = fmt::format("  {:<66} {:>8.2f}", ratio.name, ratio.value);
   if (ratio.wanted) {
     text += fmt::format("   wanted {:.2f}: {}", *ratio.wanted,
                         ratio.value >= *ratio.wanted ? "reached" : "MISSED");
@@ -75,6 +75,9 @@ Json settings_json(const StudyInfo& study, const StudySettings& settings) {
   if (options.rounds) json["rounds"] = settings.rounds;
   if (options.pages) json["pages"] = settings.pages;
   if (options.depths) json["depths"] = settings.depths;
+  if (options.puts) json["puts"] = settings.puts;
+  if (options.limit) json["limit"] = settings.limit_seconds;
+  if (options.threads) json["threads"] = settings.threads;
   if (options.ways) json["ways"] = settings.ways;
   return json;
 }
