@@ -83,7 +83,6 @@ void Memtable::get_batch(std::span<const Key> keys, base::Sequence at,
 void Memtable::link(Staged&& staged, base::Sequence first) noexcept {
   const std::uint64_t linked = linked_.load(std::memory_order_relaxed);
   const bool is_known_new = staged.count_ == 1 && staged.linked_before_ == linked;
-  linked_.store(linked + staged.count_, std::memory_order_release);
   std::uint64_t sequence = first.value();
   Offset next = std::exchange(staged.first_, 0);
   while (next != 0) {
@@ -101,6 +100,8 @@ void Memtable::link(Staged&& staged, base::Sequence first) noexcept {
       link_record(stamp.record(), offset);
     }
   }
+  // Last: who staged beside this may have missed any of it, and must look again.
+  linked_.store(linked + staged.count_, std::memory_order_release);
   staged.count_ = 0;
 }
 

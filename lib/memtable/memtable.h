@@ -103,7 +103,7 @@ class Memtable {
   TagHash tags_;
   Tree tree_;
   // Written by link() alone.
-  std::atomic<std::uint64_t> linked_{0};  // operations
+  std::atomic<std::uint64_t> linked_{0};  // operations, all of which are in place
   std::atomic<std::size_t> keys_{0};
 };
 

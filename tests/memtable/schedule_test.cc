@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include "base/yield.h"
 #include "memtable/fixture.h"
 #include "memtable/plan.h"
 #include "support/simulation.h"
@@ -76,6 +77,30 @@ TEST_CASE("memtable schedule: whatever the order of steps, a read sees exactly i
     spawn_reader(sim, "walks far", 4, walk_some, plan, *table, visible);
     sim.run();
     CHECK(visible == plan.size());
+  });
+}
+
+// However far the other one is: neither its record nor its place in the hash may be missed.
+TEST_CASE("memtable schedule: a key that is staged while it is linked gets one record") {
+  support::for_each_seed(100, [](std::uint64_t seed) {
+    Simulation sim(seed);
+    const auto table = make_memtable();
+    put(*table, "other", "", 1);  // so that there is a segment to look into
+    std::atomic<bool> linked{false};
+    sim.spawn("links", [&] {
+      put(*table, "key", "old", 2);
+      linked = true;
+    });
+    sim.spawn("stages", [&] {
+      Memtable::Staged staged(*table);
+      REQUIRE(staged.put("key", "new"));
+      while (!linked) base::yield_point("test: its turn to link");
+      table->link(std::move(staged), Sequence(3));
+    });
+    sim.run();
+    CHECK(table->usage().keys == 2);
+    CHECK(value_at(*table, "key", 2) == "old");
+    CHECK(value_at(*table, "key", 3) == "new");
   });
 }
 
