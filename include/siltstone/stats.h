@@ -18,9 +18,12 @@ struct LogStats {
   /// Groups that were made durable, by one flush of the device each; records / drains is the size
   /// of a group.
   std::uint64_t drains = 0;
-  std::uint64_t marks = 0;              ///< Empty frames behind an idle log's last group.
-  std::uint64_t tail_writes = 0;        ///< Groups given to the operating system; mode interval.
-  std::uint64_t stalls = 0;             ///< Writes that waited to be admitted.
+  std::uint64_t marks = 0;  ///< Empty frames behind an idle log's last group.
+  /// Mode interval: the log's buffer is the memory of a file, so that a write costs no system call.
+  bool mapped = false;
+  std::optional<Error> why_not_mapped = {};  ///< Where it is not, and the mode is interval.
+  std::uint64_t tail_writes = 0;  ///< Groups given to the operating system by a call, instead.
+  std::uint64_t stalls = 0;       ///< Writes that waited to be admitted.
   std::chrono::nanoseconds stalled{0};  ///< How long they waited, together.
   /// Time of a drain or mark, from the first byte to the end of the flush: half of them took at
   /// most as long, 99 in 100, and all.

@@ -10,6 +10,7 @@ StallCause Admission::obstacle(const Waiter& write, const LogLoad& load) const n
     return bytes == 0 && !load.is_busy ? StallCause::none : StallCause::large_write;
   }
   if (load.is_behind) return StallCause::sync_interval;
+  if (load.is_moving) return StallCause::log_buffer;
   const std::uint64_t operations = load.operations + operations_;
   // A batch of more operations than the bound goes alone.
   const bool fits = write.bytes <= max_bytes_ - bytes &&

@@ -17,6 +17,7 @@ struct LogLoad {
   std::uint64_t operations = 0;  ///< Not durable yet.
   bool is_busy = false;          ///< Somebody writes from the ring.
   bool is_behind = false;        ///< The device is too slow for the interval asked for.
+  bool is_moving = false;        ///< The ring must be empty before it takes anything again.
 };
 
 /// Guarded by the commit lock.

@@ -31,7 +31,8 @@ std::size_t drain_threshold(const CommitOptions& options, std::size_t ring_bytes
 Result<std::unique_ptr<CommitPath>> CommitPath::start(LogFiles files, ReadPath& reads,
                                                       const io::Environment& environment,
                                                       const CommitOptions& options) {
-  auto ring = SILT_TRY(wal::Ring::make(options.ring_bytes, files.log->ring()));
+  auto ring =
+      SILT_TRY(wal::Ring::make(options.ring_bytes, files.log->ring(), std::move(files.mapping)));
   std::unique_ptr<CommitPath> path(
       new CommitPath(std::move(files), reads, environment, options, std::move(ring)));
   path->worker_ = SILT_TRY(environment.executor->start("silt-log", kLogNice, path->log_task_));
@@ -61,6 +62,7 @@ CommitPath::CommitPath(LogFiles files, ReadPath& reads, const io::Environment& e
       durable_(last_.value()) {
   SILT_ASSERT(log_->next() == last_ + 1);
   SILT_ASSERT((tail_log_ != nullptr) == (options.durability == Durability::interval));
+  stats_.why_not_mapped = std::move(files.why_not_mapped);
 }
 
 CommitPath::~CommitPath() = default;
@@ -70,7 +72,7 @@ Result<Commit> CommitPath::commit(std::string_view entries, memtable::Memtable::
   SILT_ASSERT(staged.count() != 0);
   const Durability mode = options_.durability;
   const bool waits = options.wait && (options.durable || mode == Durability::every_commit);
-  const Work work = mode == Durability::interval ? Work::tail : Work::drain;
+  Work work = Work::drain;
   Deadline deadline(clock_, options.deadline);
   Waiter self;
   self.has_deadline = deadline.exists();
@@ -93,7 +95,12 @@ Result<Commit> CommitPath::commit(std::string_view entries, memtable::Memtable::
       admission_.settle(self);
       take_sequences(self, std::move(staged));
       if (options.durable) asked_ = last_;
-      if (mode == Durability::write_back) publish(last_);
+      if (is_safe_in_ring()) {
+        publish(last_);
+      } else if (mode == Durability::interval) {
+        work = Work::tail;
+      }
+      if (ring_.is_mapped()) arm_interval(errands);
       if (waits || work == Work::tail) group = join(work, self);
       ask_log(errands);
     }
@@ -115,10 +122,13 @@ Result<Commit> CommitPath::commit(std::string_view entries, memtable::Memtable::
 // Returns with room for the write; may let go of the lock meanwhile.
 Result<void> CommitPath::admit(Waiter& write, Deadline& deadline, Commit& commit) noexcept {
   if (failure_) return std::unexpected(failure_->refusal);
-  commit.cause = admission_.try_admit(write, load());
+  commit.cause = try_admit(write);
   if (commit.cause != StallCause::none) {
     const io::Time began = clock_.now();
-    const Result<void> admitted = wait_for_room(write, deadline);
+    Result<void> admitted;
+    do {
+      admitted = wait_for_room(write, deadline);
+    } while (admitted && !prepare(write) && try_admit(write) != StallCause::none);
     commit.waited = clock_.now() - began;
     ++stats_.stalls;
     stats_.stalled += commit.waited;
@@ -129,6 +139,27 @@ Result<void> CommitPath::admit(Waiter& write, Deadline& deadline, Commit& commit
     return base::fail(ErrorCode::unsupported, "the store has used up its sequences");
   }
   return {};
+}
+
+StallCause CommitPath::try_admit(Waiter& write) noexcept {
+  StallCause cause = admission_.try_admit(write, load());
+  // An empty ring leaves its mapping at once, and can be asked again.
+  if (cause == StallCause::none && !prepare(write)) cause = admission_.try_admit(write, load());
+  return cause;
+}
+
+// That the ring's memory may be stored into; otherwise the write's room is given back.
+bool CommitPath::prepare(Waiter& write) noexcept {
+  if (write.is_large || !ring_.is_mapped()) return true;
+  if (!leaves_mapping_) {
+    auto prepared = ring_.prepare(write.bytes);
+    if (prepared) return true;
+    stats_.why_not_mapped = std::move(prepared).error();
+    leaves_mapping_ = true;
+  }
+  admission_.settle(write);
+  leave_mapping_if_empty();
+  return false;
 }
 
 Result<void> CommitPath::wait_for_room(Waiter& write, Deadline& deadline) noexcept {
@@ -219,6 +250,7 @@ Result<void> CommitPath::close() noexcept {
 LogStats CommitPath::stats() const noexcept {
   const base::MutexLock lock(mutex_);
   LogStats stats = stats_;
+  stats.mapped = ring_.is_mapped();
   const auto at = [this](double fraction) SILT_REQUIRES(mutex_) {
     return std::chrono::nanoseconds(drain_ns_.percentile(fraction));
   };

@@ -5,7 +5,8 @@
 //    appends its record to the ring, takes its sequences and links its entries, not visible yet.
 // 2. Two kinds of work take from the ring, each done by one thread at a time for all who wait:
 //      drain   writes everything in the ring to the log's segment with one device flush;
-//      tail    (mode interval) gives everything new to the operating system.
+//      tail    (mode interval, where the ring is no mapped file) gives everything new to the
+//              operating system.
 //    Whoever needs the work and finds nobody at it leads. What arrives meanwhile is the next group,
 //    so groups grow with the load by themselves.
 // 3. A leader hands over to the next one first, then wakes its followers, each with its own result.
@@ -15,7 +16,9 @@
 //    the last one was durable.
 //
 // A write is acknowledged when the mode says so: durable and then visible (every_commit), with the
-// operating system and then visible (interval), visible at once (write_back).
+// operating system and then visible (interval), visible at once (write_back). In a mapped ring it
+// is with the operating system when it is appended. When the file system does not back the mapping
+// any more, writers wait as for a full ring; once all is drained it goes on in memory of its own.
 //
 // Invariants:
 // 1. Sequence order = order in the ring and in the log = order of publication = of durability.
@@ -66,7 +69,9 @@ struct LogFiles {
   /// Null where zeros ahead gain little: buffered, and where drains are few and large, and must not
   /// wait for silt-log to end a step.
   std::unique_ptr<wal::SegmentAhead> ahead;
-  std::unique_ptr<wal::TailWriter> tail;  ///< Null but in mode interval.
+  std::unique_ptr<wal::TailWriter> tail;      ///< Null but in mode interval.
+  std::unique_ptr<io::Mapping> mapping = {};  ///< Of the tail's file; null where it is not mapped.
+  std::optional<Error> why_not_mapped = {};
 };
 
 struct CommitOptions {
@@ -156,6 +161,11 @@ class CommitPath {
   // The way of a writer.
   [[nodiscard]] Result<void> admit(Waiter& write, Deadline& deadline, Commit& commit) noexcept
       SILT_REQUIRES(mutex_);
+  [[nodiscard]] StallCause try_admit(Waiter& write) noexcept SILT_REQUIRES(mutex_);
+  [[nodiscard]] bool prepare(Waiter& write) noexcept SILT_REQUIRES(mutex_);
+  [[nodiscard]] bool is_safe_in_ring() const noexcept SILT_REQUIRES(mutex_) {
+    return options_.durability == Durability::write_back || ring_.is_mapped();
+  }
   [[nodiscard]] Result<void> wait_for_room(Waiter& write, Deadline& deadline) noexcept
       SILT_REQUIRES(mutex_);
   void take_sequences(Waiter& write, memtable::Memtable::Staged&& staged) noexcept
@@ -185,6 +195,7 @@ class CommitPath {
   [[nodiscard]] Error refuse(const Error& cause, Errands& errands) noexcept SILT_REQUIRES(mutex_);
   void fail(WaiterList& waiters, Errands& errands) noexcept SILT_REQUIRES(mutex_);
   void release_ring(Errands& errands) noexcept SILT_REQUIRES(mutex_);
+  void leave_mapping_if_empty() noexcept SILT_REQUIRES(mutex_);
   void publish(base::Sequence last) noexcept SILT_REQUIRES(mutex_);
   void settle(Errands& errands) noexcept SILT_EXCLUDES(mutex_);
   void wake(Waiter& waiter, std::uint32_t state) noexcept;
@@ -199,6 +210,7 @@ class CommitPath {
   }
   [[nodiscard]] bool wants_drain() const noexcept SILT_REQUIRES(mutex_);
   void ask_log(Errands& errands) noexcept SILT_REQUIRES(mutex_);
+  void arm_interval(Errands& errands) noexcept SILT_REQUIRES(mutex_);
   [[nodiscard]] bool wants_zeros() const noexcept SILT_REQUIRES(mutex_);
   void write_zeros() noexcept SILT_EXCLUDES(mutex_);
 
@@ -216,6 +228,7 @@ class CommitPath {
   mutable base::Mutex mutex_;                    // the commit lock
   base::Sequence last_ SILT_GUARDED_BY(mutex_);  // the last sequence given out
   wal::Ring ring_ SILT_GUARDED_BY(mutex_);
+  bool leaves_mapping_ SILT_GUARDED_BY(mutex_) = false;  // as soon as the ring is empty
   Admission admission_ SILT_GUARDED_BY(mutex_);
   Turn drain_ SILT_GUARDED_BY(mutex_);
   Turn tail_ SILT_GUARDED_BY(mutex_);
@@ -231,6 +244,8 @@ class CommitPath {
   // so that writers need not read the clock.
   bool sync_armed_ SILT_GUARDED_BY(mutex_) = false;
   io::Time sync_due_ SILT_GUARDED_BY(mutex_) = io::kNever;
+  bool expiry_armed_ SILT_GUARDED_BY(mutex_) = false;  // of what was prepared in a mapped ring
+  io::Time expiry_due_ SILT_GUARDED_BY(mutex_) = io::kNever;
   bool mark_armed_ SILT_GUARDED_BY(mutex_) = false;
   io::Time mark_due_ SILT_GUARDED_BY(mutex_) = io::kNever;
   base::Sequence mark_seen_ SILT_GUARDED_BY(mutex_);

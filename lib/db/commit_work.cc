@@ -14,6 +14,8 @@ namespace {
 
 // After which time without a write the end of the log is proved by an empty frame.
 constexpr io::Duration kIdle = std::chrono::seconds(1);
+// How long what was prepared of a mapped ring may be stored into.
+constexpr io::Duration kPrepared = std::chrono::seconds(1);
 // How soon silt-log looks again when its work is due while somebody else is at it.
 constexpr io::Duration kLookAgain = std::chrono::milliseconds(1);
 
@@ -134,10 +136,7 @@ Result<void> CommitPath::run_tail(const Group& group) noexcept {
     }
     hand_over(Work::tail, errands);
     release_ring(errands);
-    if (!sync_armed_ && !is_drained()) {
-      sync_armed_ = true;
-      errands.wake_log = true;
-    }
+    if (!is_drained()) arm_interval(errands);
     ask_log(errands);
   }
   settle(errands);
@@ -176,7 +175,15 @@ void CommitPath::fail(WaiterList& waiters, Errands& errands) noexcept {
 
 void CommitPath::release_ring(Errands& errands) noexcept {
   ring_.release(tail_.busy ? std::min(drained_, tail_.begin) : drained_);
+  if (leaves_mapping_) leave_mapping_if_empty();
   if (!failure_) admission_.grant(load(), errands.done);
+}
+
+// What it held is durable by now. Writes to the file go on where its last record ended.
+void CommitPath::leave_mapping_if_empty() noexcept {
+  if (ring_.used() != 0) return;
+  ring_.leave_mapping();
+  leaves_mapping_ = false;
 }
 
 void CommitPath::publish(base::Sequence last) noexcept {
@@ -203,8 +210,10 @@ void CommitPath::wake(Waiter& waiter, std::uint32_t state) noexcept {
 }
 
 LogLoad CommitPath::load() const noexcept {
-  LogLoad load{
-      .bytes = ring_.used(), .operations = last_ - durable(), .is_busy = drain_.busy || tail_.busy};
+  LogLoad load{.bytes = ring_.used(),
+               .operations = last_ - durable(),
+               .is_busy = drain_.busy || tail_.busy,
+               .is_moving = leaves_mapping_};
   if (options_.durability == Durability::interval && drain_.busy) {
     load.is_behind = clock_.now() - drain_begun_ > options_.sync_interval;
   }
@@ -222,12 +231,26 @@ void CommitPath::ask_log(Errands& errands) noexcept {
   if (!drain_.busy && wants_drain()) errands.wake_log = true;
 }
 
+// Two timers that silt-log sets when it is woken: of the interval, and, in a mapped ring, of what
+// was prepared.
+void CommitPath::arm_interval(Errands& errands) noexcept {
+  if (sync_armed_ && expiry_armed_ == ring_.is_mapped()) return;
+  sync_armed_ = true;
+  expiry_armed_ = ring_.is_mapped();
+  errands.wake_log = true;
+}
+
 // Waits for the device, which a step should not: its thread has nothing else to do.
 io::Time CommitPath::log_step() noexcept {
   std::optional<Group> group;
   {
     const base::MutexLock lock(mutex_);
     const io::Time now = clock_.now();
+    if (now >= expiry_due_) {
+      ring_.expire();
+      expiry_armed_ = false;
+      expiry_due_ = io::kNever;
+    }
     if (!drain_.busy && !failure_) group = log_work(now);
     if (!group && !wants_zeros()) return next_log_step(now);
   }
@@ -285,12 +308,13 @@ void CommitPath::write_zeros() noexcept {
 io::Time CommitPath::next_log_step(io::Time now) noexcept {
   if (failure_) return io::kNever;
   if (sync_armed_ && sync_due_ == io::kNever) sync_due_ = now + options_.sync_interval;
+  if (expiry_armed_ && expiry_due_ == io::kNever) expiry_due_ = now + kPrepared;
   if (mark_armed_ && mark_due_ == io::kNever) {
     mark_due_ = now + kIdle;
     mark_seen_ = durable();
   }
   const io::Time due = std::min(sync_due_, mark_due_);
-  return drain_.busy ? std::max(due, now + kLookAgain) : due;
+  return std::min(expiry_due_, drain_.busy ? std::max(due, now + kLookAgain) : due);
 }
 
 }  // namespace siltstone::db

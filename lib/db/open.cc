@@ -125,10 +125,10 @@ Result<Parts> open_to_write(const Settings& settings, io::Environment environmen
   // Sequences that were given up with a damaged end are never used again.
   parts.reads->publish(base::Sequence(log.writer->next().value() - 1));
   parts.recovered = std::move(log.recovered);
-  const CommitOptions commit{.durability = settings.durability,
-                             .sync_interval = settings.sync_interval,
-                             .ring_bytes = settings.log_buffer_bytes,
-                             .max_operations = settings.write_buffer_ops};
+  CommitOptions commit{.durability = settings.durability,
+                       .sync_interval = settings.sync_interval,
+                       .ring_bytes = settings.log_buffer_bytes,
+                       .max_operations = settings.write_buffer_ops};
   LogFiles files{.log = std::move(log.writer), .ahead = {}, .tail = {}};
   // Both are plain calls: buffered writes a ring would hand to a thread of the kernel, and zeros
   // are written one step after the other.
@@ -137,7 +137,12 @@ Result<Parts> open_to_write(const Settings& settings, io::Environment environmen
         SILT_TRY(wal::SegmentAhead::make(plain, files.log->file(), files.log->end().offset));
   }
   if (settings.durability == Durability::interval) {
-    files.tail = SILT_TRY(wal::TailWriter::open(plain, dir, commit.ring_bytes));
+    files.tail = SILT_TRY(
+        wal::TailWriter::open(plain, dir, commit.ring_bytes, parts.recovered.ring.position));
+    commit.ring_bytes = files.tail->capacity();
+    auto mapping = files.tail->map();
+    if (mapping) files.mapping = std::move(*mapping);
+    if (!mapping) files.why_not_mapped = std::move(mapping).error();
   }
   parts.commits = SILT_TRY(CommitPath::start(std::move(files), *parts.reads, environment, commit));
   return parts;

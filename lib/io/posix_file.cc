@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "io/direct_io.h"
+#include "io/posix_mapping.h"
 
 namespace siltstone::io {
 namespace {
@@ -113,6 +114,10 @@ Result<void> PosixFile::punch(std::uint64_t offset, std::uint64_t length) {
     return space_error(errno, "punch").path(path_).offset(offset);
   }
   return {};
+}
+
+Result<std::unique_ptr<Mapping>> PosixFile::map(std::size_t length) {
+  return PosixMapping::map(descriptor(), length, path_);
 }
 
 Result<bool> PosixFile::try_lock(LockKind kind, std::uint64_t offset, std::uint64_t length) {

@@ -30,6 +30,7 @@ class PosixFile final : public File {
   Result<void> resize(std::uint64_t size_bytes) override;
   Result<void> allocate(std::uint64_t offset, std::uint64_t length) override;
   Result<void> punch(std::uint64_t offset, std::uint64_t length) override;
+  Result<std::unique_ptr<Mapping>> map(std::size_t length) override;
   Result<bool> try_lock(LockKind kind, std::uint64_t offset, std::uint64_t length) override;
   Result<void> unlock(std::uint64_t offset, std::uint64_t length) override;
   Result<bool> is_locked(LockKind kind, std::uint64_t offset, std::uint64_t length) override;

@@ -62,6 +62,24 @@ struct OpenOptions {
 
 enum class LockKind : std::uint8_t { shared, exclusive };
 
+/// The beginning of a file in memory: what is stored there is in the file, and stays when the
+/// process is killed; a power cut leaves any mix of old and new pages. May outlive its File. Not
+/// there in a child of a fork. Thread-safe, but for destruction and for stores to the same bytes.
+class Mapping {
+ public:
+  Mapping() = default;
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  virtual ~Mapping() = default;
+
+  [[nodiscard]] virtual std::span<std::byte> bytes() const noexcept = 0;
+  /// Has memory and disk space at hand for all pages of the range, so that storing into it cannot
+  /// fail for now; without that, a store may end the process (SIGBUS). "For now" is about a second:
+  /// whenever the kernel has written a page back, storing into it asks the file system again.
+  /// After an error nothing may be stored into the range. `offset` is a multiple of 4 KiB.
+  [[nodiscard]] virtual Result<void> populate(std::size_t offset, std::size_t length) noexcept = 0;
+};
+
 /// An open regular file. Thread-safe, but for destruction. Closing never reports anything: what
 /// must last was synced before.
 class File {
@@ -87,6 +105,9 @@ class File {
   [[nodiscard]] virtual Result<void> allocate(std::uint64_t offset, std::uint64_t length) = 0;
   /// Gives the range back to the file system; it reads as zeros. `unsupported` where it cannot.
   [[nodiscard]] virtual Result<void> punch(std::uint64_t offset, std::uint64_t length) = 0;
+  /// Maps the first `length` bytes, which the file must have, for reading and storing.
+  /// `unsupported` where populate() may not keep its word: on other file systems, older kernels.
+  [[nodiscard]] virtual Result<std::unique_ptr<Mapping>> map(std::size_t length);
   /// Takes an open-file-description lock on a byte range (length 0: to infinity) without waiting.
   /// False when somebody else holds a conflicting one; released when the File goes.
   [[nodiscard]] virtual Result<bool> try_lock(LockKind kind, std::uint64_t offset,

@@ -2,6 +2,7 @@
 #include "wal/tail.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -18,6 +19,14 @@ constexpr std::string_view kTailName = "tail";
 constexpr std::uint64_t kMaxTailBytes = std::uint64_t{1} << 30;
 
 constexpr std::size_t kReadAheadBytes = std::size_t{256} << 10;
+constexpr std::size_t kPageBytes = 4096;
+
+std::size_t next_capacity(std::uint64_t size, std::size_t most, base::RingPosition before) {
+  if (size != 0 && before.value() >= size) return most;
+  const std::uint64_t pages = size - size % kPageBytes;  // of a file that somebody has cut
+  return static_cast<std::size_t>(
+      std::clamp<std::uint64_t>(pages, std::min(kFirstTailBytes, most), most));
+}
 
 /// The bytes of a ring's file from one position on, round to that position again.
 class RingFile {
@@ -86,18 +95,31 @@ Result<void> check(const Record& record, std::size_t length, base::Sequence next
 }  // namespace
 
 Result<std::unique_ptr<TailWriter>> TailWriter::open(io::Storage& storage, io::Directory& dir,
-                                                     std::size_t capacity_bytes) {
+                                                     std::size_t most_bytes,
+                                                     base::RingPosition before) {
   auto channel = std::make_unique<io::Channel>(SILT_TRY(storage.make_queue(1)));
   auto file = SILT_TRY(dir.open(kTailName, {.access = io::Access::read_write, .create = true}));
-  if (SILT_TRY(file->info()).size_bytes != capacity_bytes) {
-    SILT_TRY(file->resize(capacity_bytes));
-  }
-  return std::make_unique<TailWriter>(std::move(channel), std::move(file), capacity_bytes);
+  const std::uint64_t size = SILT_TRY(file->info()).size_bytes;
+  const std::size_t capacity = next_capacity(size, most_bytes, before);
+  if (size != capacity) SILT_TRY(file->resize(capacity));
+  return std::make_unique<TailWriter>(std::move(channel), std::move(file), capacity);
 }
 
 TailWriter::TailWriter(std::unique_ptr<io::Channel> channel, std::unique_ptr<io::File> file,
                        std::size_t capacity_bytes) noexcept
     : channel_(std::move(channel)), file_(std::move(file)), capacity_(capacity_bytes) {}
+
+// In writes of a page, which the cache keeps as pages: out of larger ones it makes larger folios,
+// and a store into one byte then costs the writing of a folio.
+Result<std::unique_ptr<io::Mapping>> TailWriter::map() {
+  auto mapping = SILT_TRY(file_->map(capacity_));
+  if (SILT_TRY(file_->info()).allocated_bytes >= capacity_) return mapping;
+  static constexpr std::array<std::byte, kPageBytes> kZeros{};
+  for (std::uint64_t at = 0; at < capacity_; at += kZeros.size()) {
+    SILT_TRY(channel_->write_all(*file_, at, kZeros));
+  }
+  return mapping;
+}
 
 Result<void> TailWriter::write(const RecordRange& records, base::RingPosition begin) noexcept {
   const std::uint64_t at = begin.value() % capacity_;

@@ -2,7 +2,8 @@
 //
 // A record lies at its ring position modulo the size of the file, which is that of the ring, as it
 // lies in the log; nothing else is in it. Its checksum knows session and position, so that whatever
-// an earlier use of the file left is void. Writes go to the operating system and no further.
+// an earlier use of the file left is void. Writes go to the operating system and no further: as
+// stores, where the file is the ring's memory, else by system calls.
 #pragma once
 
 #include <cstddef>
@@ -19,17 +20,29 @@
 
 namespace siltstone::wal {
 
+/// Until a session has filled it, the file has no more, so that small stores stay small.
+inline constexpr std::size_t kFirstTailBytes = std::size_t{1} << 20;
+
 /// Thread-bound: one call at a time.
 class TailWriter {
  public:
-  /// Makes the file of the store in `dir`, or takes it as it is, at this size; blocks are allotted
-  /// as they are written. No record that an earlier use left may count any more.
+  /// Makes the file of the store in `dir`, of kFirstTailBytes, or takes it as it is; if the session
+  /// that ended at `before` has filled it, it gets `most_bytes`, which it never exceeds, a multiple
+  /// of 4 KiB. Blocks are allotted as they are written. No record that an earlier use left may
+  /// count any more.
   [[nodiscard]] static Result<std::unique_ptr<TailWriter>> open(io::Storage& storage,
                                                                 io::Directory& dir,
-                                                                std::size_t capacity_bytes);
+                                                                std::size_t most_bytes,
+                                                                base::RingPosition before = {});
   TailWriter(std::unique_ptr<io::Channel> channel, std::unique_ptr<io::File> file,
              std::size_t capacity_bytes) noexcept;
 
+  /// Size of the file, and of its ring: a multiple of 4 KiB.
+  [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+  /// The file as memory for the ring, with all its blocks. Before the first write. Errors:
+  /// `unsupported` where files are not mapped; those of I/O, after which write() is still worth
+  /// trying.
+  [[nodiscard]] Result<std::unique_ptr<io::Mapping>> map();
   /// Writes records, of which the first lies at `begin`, in the parts of a ring of this capacity:
   /// one system call, or two where the ring wraps. After an error some of it may be there.
   [[nodiscard]] Result<void> write(const RecordRange& records, base::RingPosition begin) noexcept;

@@ -8,8 +8,12 @@
 // write_back, durability 2: nothing that a flush() covered), at most the one write under way was
 // added, and no batch is torn. Writers draw their writes from the seed, so
 // that the parent knows them without being told.
+//
+// Below $TMPDIR: in mode interval the log's buffer is a mapped file on ext4, and not elsewhere.
+#include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -173,11 +177,22 @@ bool ever_written(const std::vector<Oracle>& oracles) {
   return std::ranges::any_of(oracles, [](const Oracle& o) { return o.acknowledged != 0; });
 }
 
+void check_mapped(const Arguments& arguments, const std::string& dir, const Db& db) {
+  struct statfs file_system{};
+  const bool is_ext4 =
+      statfs(dir.c_str(), &file_system) == 0 && file_system.f_type == EXT4_SUPER_MAGIC;
+  const LogStats stats = db.stats()->log;
+  if (is_ext4 == stats.mapped) return;
+  fail(arguments, is_ext4 ? "the ring is not mapped: " + stats.why_not_mapped->to_string()
+                          : "the ring is mapped, and not on ext4");
+}
+
 /// Each writer's keys are as after the writes that are safe, or after some more of those that it
 /// made, which then count.
 void check(const Arguments& arguments, const std::string& dir, bool read_only,
            std::vector<Oracle>& oracles) {
   auto db = arguments.builder(dir).read_only(read_only).build();
+  if (db && !read_only && arguments.durability == 1) check_mapped(arguments, dir, *db);
   if (!db && read_only && !ever_written(oracles)) return;  // killed before there was a store
   if (!db) fail(arguments, "open: " + db.error().to_string());
   for (std::uint32_t writer = 0; writer < oracles.size(); ++writer) {

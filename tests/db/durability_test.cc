@@ -249,12 +249,15 @@ TEST_CASE("durable: it strengthens one write, and with it everything before") {
 TEST_CASE("interval: a kill loses nothing that returned, whatever mode opens the store then") {
   for (const Durability mode : kModes) {
     World world(1);
-    for (std::uint64_t round = 1; round <= 5; ++round) {
+    for (std::uint64_t round = 1; round <= 6; ++round) {
+      world.storage.options().can_map = round % 2 == 0;
       Db db = world.open(settings(Durability::interval));
       for (std::uint64_t i = 0; i < 100; ++i) {
         REQUIRE(db.put(std::to_string(round) + "/" + std::to_string(i), std::string(1000, 'v')));
       }
       CHECK(db.durable_seq() == (round - 1) * 100);
+      CHECK(db.stats()->log.mapped == (round % 2 == 0));
+      CHECK(db.stats()->log.tail_writes == (round % 2 == 0 ? 0 : 100));
       world.storage.kill();
       static_cast<void>(db.close());
       Db reopened = world.open(settings(mode));
@@ -284,6 +287,7 @@ TEST_CASE("interval: A3, a power cut loses at most the interval and one flush") 
     machine.sync_time = std::chrono::milliseconds(seed % 40);
     support::Simulation sim(seed, machine);
     std::vector<io::Time> written;
+    sim.storage().options().can_map = seed % 3 != 0;
     const auto cut_at = sim.clock().now() + std::chrono::milliseconds(sim.rng().between(50, 900));
     io::Time cut{};
     {
@@ -332,6 +336,7 @@ TEST_CASE("interval: while one flush takes longer than the interval, writers wai
 TEST_CASE("interval: what its file does not take is drained at once, and no write fails for it") {
   for (const int error : {EIO, ENOSPC}) {
     World world(1);
+    world.storage.options().can_map = false;
     Db db = world.open(settings(Durability::interval));
     REQUIRE(db.put("before", "v"));
     const auto rule = world.storage.faults().add(

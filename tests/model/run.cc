@@ -495,7 +495,7 @@ void Run::plan_power_cut(std::uint64_t within) {
 
 void Run::plan_fault() {
   static constexpr Op kCalls[] = {Op::write,  Op::sync, Op::write | Op::sync, Op::read,
-                                  Op::open,   Op::list, Op::rename,           Op::allocate,
+                                  Op::open,   Op::list, Op::rename,           Op::populate,
                                   Op::submit, Op::reap, Op::sync_directory,   Op::any};
   static constexpr int kErrors[] = {EIO, EIO, ENOSPC, EDQUOT, EROFS, EINTR, EAGAIN};
   Fault fault;

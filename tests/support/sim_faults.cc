@@ -27,6 +27,8 @@ const char* to_string(Op op) noexcept {
     case Op::make_queue: return "make queue";
     case Op::submit: return "submit";
     case Op::reap: return "reap";
+    case Op::map: return "map";
+    case Op::populate: return "populate";
     case Op::any: break;
   }
   return "any";

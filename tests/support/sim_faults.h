@@ -42,7 +42,9 @@ enum class Op : std::uint32_t {
   make_queue = 1U << 15,
   submit = 1U << 16,  ///< EAGAIN, EBUSY and EINTR: takes nothing now. Others: broken for good.
   reap = 1U << 17,    ///< EINTR: comes back with too few. Others: broken for good.
-  any = (1U << 18) - 1,
+  map = 1U << 18,
+  populate = 1U << 19,  ///< Of a mapping.
+  any = (1U << 20) - 1,
 };
 [[nodiscard]] constexpr Op operator|(Op a, Op b) noexcept {
   return static_cast<Op>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/error.h"
+#include "support/sim_mapping.h"
 
 namespace siltstone::support {
 
@@ -107,6 +108,16 @@ Result<void> SimFile::punch(std::uint64_t offset, std::uint64_t length) {
     return base::fail(ErrorCode::unsupported, "the file system cannot punch holes").path(path_);
   }
   return change(Op::punch, {.kind = FileChange::Kind::punch, .offset = offset, .length = length});
+}
+
+Result<std::unique_ptr<io::Mapping>> SimFile::map(std::size_t length) {
+  Call call(machine_, Op::map, path_, boot_, false, 0, length);
+  if (call.error() != 0) return base::fail_os(call.error(), "map").path(path_);
+  if (!machine_.options.can_map) {
+    return base::fail(ErrorCode::unsupported, "the file system does not map").path(path_);
+  }
+  if (access_ != io::Access::read_write) return base::fail_os(call.fail(EACCES), "map").path(path_);
+  return std::make_unique<SimMapping>(machine_, inode_, path_, length);
 }
 
 Result<bool> SimFile::try_lock(io::LockKind kind, std::uint64_t offset, std::uint64_t length) {

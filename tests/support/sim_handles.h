@@ -24,6 +24,7 @@ class SimFile final : public io::File {
   [[nodiscard]] Result<void> resize(std::uint64_t size_bytes) override;
   [[nodiscard]] Result<void> allocate(std::uint64_t offset, std::uint64_t length) override;
   [[nodiscard]] Result<void> punch(std::uint64_t offset, std::uint64_t length) override;
+  [[nodiscard]] Result<std::unique_ptr<io::Mapping>> map(std::size_t length) override;
   [[nodiscard]] Result<bool> try_lock(io::LockKind kind, std::uint64_t offset,
                                       std::uint64_t length) override;
   [[nodiscard]] Result<void> unlock(std::uint64_t offset, std::uint64_t length) override;

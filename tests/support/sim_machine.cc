@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "support/sim_mapping.h"
 #include "support/sim_queue.h"
 #include "support/sim_scheduler.h"
 
@@ -24,6 +25,7 @@ SimStorageOptions SimStorageOptions::nasty(std::uint64_t seed) {
     options.transfer_time = std::chrono::microseconds(rng.between(1, 200));
     options.sync_time = std::chrono::microseconds(rng.between(1, 5000));
   }
+  options.can_map = rng.coin();
   return options;
 }
 
@@ -57,6 +59,7 @@ SimMachine::Verdict SimMachine::gate(Op op, std::string_view path, std::uint64_t
 
 void SimMachine::cut_power() {
   if (!power) return;
+  take_stores(disk);
   power = false;
   for (SimQueue* queue : queues) queue->power_went();
 }
@@ -112,6 +115,11 @@ void SimMachine::close(Inode inode) {
   if (found == open_files.end() || --found->second != 0) return;
   open_files.erase(found);
   disk.collect(open_files);
+}
+
+void SimMachine::take_stores(Disk& into) const {
+  if (!power) return;
+  for (const SimMapping* mapping : mappings) mapping->take_stores(into);
 }
 
 void SimMachine::misuse(std::string_view what) const {

@@ -23,6 +23,7 @@
 
 namespace siltstone::support {
 
+class SimMapping;
 class SimQueue;
 
 struct SimMachine {
@@ -52,6 +53,8 @@ struct SimMachine {
   void fail_sync(Inode inode, Ticket up_to, Residue residue);
   void sync_file(Inode inode, Ticket up_to);
   void close(Inode inode);
+  /// Makes what was stored into mappings changes of their files, on this copy of the disk.
+  void take_stores(Disk& into) const;
 
   /// Stops the program with the trace: the code under test broke the contract of the seam.
   [[noreturn]] void misuse(std::string_view what) const;
@@ -69,6 +72,7 @@ struct SimMachine {
   LockTable locks;
   std::map<Inode, std::uint32_t> open_files;
   std::vector<SimQueue*> queues;
+  std::vector<const SimMapping*> mappings;
   std::uint64_t boots = 1;
   std::uint64_t handles = 0;
   std::uint64_t operations = 0;

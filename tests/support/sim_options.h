@@ -21,6 +21,7 @@ struct SimStorageOptions {
   std::uint32_t alignment_bytes = 512;
   bool can_allocate = true;
   bool can_punch = true;
+  bool can_map = true;
   AfterFailedSync after_failed_sync = AfterFailedSync::forget;
   std::uint64_t capacity_bytes = UINT64_MAX;    ///< Of allocated blocks of all files.
   std::uint64_t max_file_bytes = 4ULL << 30;    ///< EFBIG beyond.

@@ -107,6 +107,7 @@ void SimQueue::take(io::Request& request) {
   Flight flight{.request = &request, .file = &file, .due = machine_.clock.now()};
   if (op != Op::sync) flight.length = total(request.buffers);
   if (op == Op::write) flight.data = std::make_shared<const Bytes>(gather(request.buffers));
+  if (op == Op::sync) machine_.take_stores(machine_.disk);
   flight.submitted = machine_.disk.now();
   const bool slow = op == Op::sync || request.durable;
   const auto time = slow ? machine_.options.sync_time : machine_.options.transfer_time;
@@ -249,6 +250,7 @@ void SimQueue::spoil(Bytes& bytes, Effect effect) {
 std::int64_t SimQueue::run_read(const Flight& flight) {
   const SimMachine::Verdict& verdict = flight.verdict;
   if (verdict.error != 0) return -verdict.error;
+  machine_.take_stores(machine_.disk);
   const FileNode& node = machine_.disk.file(flight.file->inode_);
   const bool stale = verdict.has_fault && verdict.fault.effect == Effect::stale;
   const Image& image = stale ? node.durable() : flight.file->direct_ ? node.media() : node.cache();

@@ -52,6 +52,7 @@ Disk SimStorage::snapshot() const {
   Disk disk = machine_.disk;
   // Without power, what was under way is among the pending changes already.
   if (machine_.power) {
+    machine_.take_stores(disk);
     for (const SimQueue* queue : machine_.queues) queue->leave_in_flight(disk);
   }
   return disk;
@@ -65,6 +66,7 @@ void SimStorage::crash(const Crash& crash) {
 
 void SimStorage::kill() {
   machine_.trace.add(machine_.clock.now(), "kill");
+  machine_.take_stores(machine_.disk);
   for (SimQueue* queue : machine_.queues) queue->finish_some();
   const bool shut_down = machine_.shut_down;
   const bool read_only = machine_.read_only;
@@ -85,7 +87,9 @@ bool SimStorage::exists(std::string_view path) const {
 }
 
 Bytes SimStorage::contents(std::string_view path, View view) const {
-  const FileNode& node = machine_.disk.file(file_at(path));
+  Disk disk = machine_.disk;
+  machine_.take_stores(disk);
+  const FileNode& node = disk.file(file_at(path));
   const Image& image = view == View::cache   ? node.cache()
                        : view == View::media ? node.media()
                                              : node.durable();
