@@ -95,7 +95,7 @@ void Memtable::link(Staged&& staged, base::Sequence first) noexcept {
     if (!stamp.is_new_record()) {
       link_version(record_at(arena_, stamp.record()), offset);
     } else if (is_known_new) {
-      link_new(stamp.record(), offset, staged.hash_);
+      link_new(stamp.record(), offset, staged.hash_, staged.has_path_ ? &staged.path_ : nullptr);
     } else {
       link_record(stamp.record(), offset);
     }
@@ -119,11 +119,17 @@ void Memtable::link_record(Offset offset, Offset version) noexcept {
   arena_.take_back(kIndexBytesPerKey);
 }
 
-void Memtable::link_new(Offset offset, Offset version, std::uint64_t hash) noexcept {
+void Memtable::link_new(Offset offset, Offset version, std::uint64_t hash,
+                        const Tree::Path* path) noexcept {
   Record& record = record_at(arena_, offset);
   version_at(arena_, version).older = 0;
   record.newest.store(version, std::memory_order_release);
-  tree_.insert(Key(record.keyspace(), record.user_key()), offset);
+  const Key key(record.keyspace(), record.user_key());
+  if (path != nullptr) {
+    tree_.insert(key, offset, *path);
+  } else {
+    tree_.insert(key, offset);
+  }
   base::yield_point("memtable: in the tree");
   tags_.insert(hash, offset);
   keys_.store(keys_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);

@@ -94,7 +94,8 @@ class Memtable {
   [[nodiscard]] Offset find(const Key& key, std::uint64_t hash) const noexcept;
   [[nodiscard]] std::optional<Entry> entry_of(Offset record, base::Sequence at) const noexcept;
   void link_record(Offset record, Offset version) noexcept;
-  void link_new(Offset record, Offset version, std::uint64_t hash) noexcept;
+  void link_new(Offset record, Offset version, std::uint64_t hash,
+                const Tree::Path* path = nullptr) noexcept;
   void link_version(Record& record, Offset version) noexcept;
 
   const std::shared_ptr<base::ArenaPool> pool_;
@@ -141,6 +142,8 @@ class Memtable::Staged {
   // When nothing else was linked meanwhile, the only key of a write need not be looked for again.
   std::uint64_t hash_ = 0;  // of the last key
   std::uint64_t linked_before_ = 0;
+  bool has_path_ = false;
+  Tree::Path path_;  // of the last key; what it is made of means nothing without one
 };
 
 }  // namespace siltstone::memtable

@@ -87,9 +87,9 @@ bool Memtable::Staged::add(const Key& key, Kind kind, std::string_view value,
   SILT_ASSERT(key.user.size() <= UINT16_MAX);
   SILT_ASSERT(value.size() <= UINT32_MAX);
   base::Arena& arena = memtable_->arena_;
-  linked_before_ = memtable_->linked_.load(std::memory_order_acquire);
-  hash_ = base::hash_key(key.keyspace, key.user, memtable_->hash_seed_);
-  memtable_->tags_.prefetch(hash_);
+  const std::uint64_t linked_before = memtable_->linked_.load(std::memory_order_acquire);
+  const std::uint64_t hash = base::hash_key(key.keyspace, key.user, memtable_->hash_seed_);
+  memtable_->tags_.prefetch(hash);
   const std::size_t version_bytes = Version::bytes(kind, value.size());
   const std::size_t bytes = Record::bytes(key.size()) + version_bytes;
   if (arena.used_front() + bytes > arena.faulted()) [[unlikely]]
@@ -97,7 +97,11 @@ bool Memtable::Staged::add(const Key& key, Kind kind, std::string_view value,
   // Most keys are new. The locked instruction comes before the search, because it would wait for
   // the cache miss in there, and the processor could do nothing of what follows meanwhile.
   const Offset fresh = arena.allocate(bytes, kIndexBytesPerKey);
-  Offset record = memtable_->find(key, hash_);
+  // And the way through the tree, for the same reason: so the misses in hash and leaf overlap.
+  has_path_ = false;
+  const bool needs_path = !memtable_->tree_.is_appending();
+  if (needs_path) memtable_->tree_.approach(key, path_);
+  Offset record = memtable_->find(key, hash);
   const bool is_new = record == 0;
   Offset version = 0;
   if (is_new) {
@@ -113,6 +117,9 @@ bool Memtable::Staged::add(const Key& key, Kind kind, std::string_view value,
   }
   write_version(version_at(arena, version), StagedStamp(record, is_new, kind), value, expiry);
   push(version);
+  linked_before_ = linked_before;
+  hash_ = hash;
+  has_path_ = needs_path;
   return true;
 }
 

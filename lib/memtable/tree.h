@@ -59,9 +59,26 @@ class Tree {
   Tree& operator=(const Tree&) = delete;
   ~Tree() = default;
 
+  /// The way from the root to the leaf where a key belongs.
+  struct Path {
+    // By level. What lies above the root means nothing.
+    std::array<Node*, kMaxLevels> nodes;
+    std::array<unsigned, kMaxLevels> positions;  // of the child taken, in inner nodes
+    std::size_t sure;                            // as search() wants it, in the leaf
+  };
+  /// Finds the way, and asks the cache for the leaf, so that inserting does not wait for it.
+  /// Thread-safe; but the way is right only if nothing is inserted meanwhile.
+  void approach(const Key& key, Path& path) const noexcept;
+
   /// Adds the record of `key`. Requires that the tree has no such key, and that the arena still has
   /// what kBytesPerInsert says.
   void insert(const Key& key, Offset record) noexcept;
+  /// The same along a way. Requires that nothing was inserted since approach() began.
+  void insert(const Key& key, Offset record, const Path& path) noexcept;
+  /// True while keys ascend: then inserting needs no way.
+  [[nodiscard]] bool is_appending() const noexcept {
+    return appending_.load(std::memory_order_relaxed);
+  }
 
   /// The record of a key; 0 without one.
   [[nodiscard]] Offset find(const Key& key) const noexcept;
@@ -82,12 +99,6 @@ class Tree {
   }
 
  private:
-  // The way from the root to a leaf, as the writer goes it.
-  struct Path {
-    std::array<Node*, kMaxLevels> nodes{};         // by level
-    std::array<unsigned, kMaxLevels> positions{};  // of the child taken, in inner nodes
-    Place place{};                                 // in the leaf
-  };
   class Locked;
 
   [[nodiscard]] Node& node(Offset offset) const noexcept { return node_at(arena_, offset); }
@@ -104,12 +115,11 @@ class Tree {
   static void copy_slots(const Node& leaf, LeafCopy& copy) noexcept;
 
   // Writing.
-  void descend(const Key& key, Path& path) const noexcept;
   [[nodiscard]] bool append(const Key& key, Offset record) noexcept;
   void insert_into_leaf(Node& leaf, Place place, const Key& key, Offset record) noexcept;
   void put_slot(Node& node, unsigned position, std::int64_t head, Offset record) noexcept;
   [[nodiscard]] static unsigned split_point(const Node& leaf, unsigned position) noexcept;
-  void split_leaf(const Path& path, const Key& key, Offset record) noexcept;
+  void split_leaf(const Path& path, unsigned position, const Key& key, Offset record) noexcept;
   // What a split hands up: a new child, and what separates it from the one before.
   struct Sprout {
     Offset record;
@@ -131,9 +141,8 @@ class Tree {
   base::Arena& arena_;
   std::atomic<Offset> root_;
   std::atomic<std::size_t> bytes_{0};
-  // The writer's.
-  Node* last_leaf_;
-  bool appending_ = false;  // the last key inserted was the greatest
+  std::atomic<bool> appending_{false};  // the last key inserted was the greatest
+  Node* last_leaf_;                     // the writer's
 };
 
 }  // namespace siltstone::memtable

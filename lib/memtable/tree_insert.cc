@@ -14,6 +14,7 @@ namespace siltstone::memtable {
 
 namespace {
 
+constexpr auto kAcquire = std::memory_order_acquire;
 constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr auto kRelease = std::memory_order_release;
 
@@ -55,31 +56,41 @@ NodeType& Tree::make_node(unsigned level) noexcept {
 template Node& Tree::make_node<Node>(unsigned level) noexcept;
 
 void Tree::insert(const Key& key, Offset record) noexcept {
-  if (appending_ && append(key, record)) return;
+  if (is_appending() && append(key, record)) return;
   Path path;
-  descend(key, path);
+  approach(key, path);
+  insert(key, record, path);
+}
+
+void Tree::insert(const Key& key, Offset record, const Path& path) noexcept {
   Node& leaf = *path.nodes[0];
-  appending_ = &leaf == last_leaf_ && path.place.position == path.place.count;
-  if (path.place.count == kSlots) {
-    split_leaf(path, key, record);
+  const Place place = search<Bound::lower>(arena_, leaf, key, path.sure);
+  appending_.store(&leaf == last_leaf_ && place.position == place.count, kRelaxed);
+  if (place.count == kSlots) {
+    split_leaf(path, place.position, key, record);
   } else {
-    insert_into_leaf(leaf, path.place, key, record);
+    insert_into_leaf(leaf, place, key, record);
   }
 }
 
-// The writer sees what it wrote: nothing to validate.
-void Tree::descend(const Key& key, Path& path) const noexcept {
-  Node* here = &node(root_.load(kRelaxed));
+// Beside a writer the way may be wrong, but each step leads to a node one level below, as in
+// try_seek(): a child that was there once stays a node.
+void Tree::approach(const Key& key, Path& path) const noexcept {
+  Node* here = &node(root_.load(kAcquire));
   std::size_t sure = 0;
   while (here->level != 0) {
     const Place place = search<Bound::upper>(arena_, *here, key, sure);
     path.nodes[here->level] = here;
     path.positions[here->level] = place.position;
     sure = sure_of_child(*here, place, sure);
-    here = &node(inner(*here).children[place.position].load(kRelaxed));
+    base::yield_point("memtable: approaching");
+    here = &node(inner(*here).children[place.position].load(kAcquire));
   }
   path.nodes[0] = here;
-  path.place = search<Bound::lower>(arena_, *here, key, sure);
+  path.sure = sure;
+  constexpr std::size_t kLineBytes = 64;
+  const auto* const lines = reinterpret_cast<const std::byte*>(here);
+  for (std::size_t at = 0; at < sizeof(Node); at += kLineBytes) __builtin_prefetch(lines + at);
 }
 
 // Ascending keys need no search: one comparison with the greatest.
@@ -152,9 +163,8 @@ unsigned Tree::split_point(const Node& leaf, unsigned position) noexcept {
   return best;
 }
 
-void Tree::split_leaf(const Path& path, const Key& key, Offset added) noexcept {
+void Tree::split_leaf(const Path& path, unsigned position, const Key& key, Offset added) noexcept {
   Node& left = *path.nodes[0];
-  const unsigned position = path.place.position;
   const unsigned at = split_point(left, position);
 
   Locked locked;

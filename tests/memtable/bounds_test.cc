@@ -109,6 +109,21 @@ TEST_CASE("memtable bounds: a full one refuses, is as it was, and takes what sti
   CHECK(table->get("small", Sequence(count + 1))->kind == Kind::erase);
 }
 
+TEST_CASE("memtable bounds: what was staged before one that is refused is found by its key") {
+  const auto table = make_memtable(kBytes);
+  put(*table, "b", "", 1);
+  Memtable::Staged staged(*table);
+  REQUIRE(staged.put("a", "1"));
+  CHECK(!staged.put("c", std::string(kBytes, 'v')));
+  CHECK(staged.count() == 1);
+  table->link(std::move(staged), Sequence(2));
+  REQUIRE(table->get("a", Sequence(2)));
+  CHECK(table->get("a", Sequence(2))->value == "1");
+  Cursor cursor(*table, Sequence(2));
+  cursor.seek("");
+  CHECK(cursor.key() == "a");
+}
+
 TEST_CASE("memtable bounds: what was staged and dropped is room again") {
   const auto table = make_memtable(kBytes);
   put(*table, "old", "", 1);
