@@ -1,8 +1,10 @@
 // Several writes that become visible and durable together, or not at all.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,9 +25,13 @@ class SILT_EXPORT Batch {
   Batch& operator=(Batch&& other) noexcept;
   ~Batch() = default;
 
-  /// Sets `key` to `value`. invalid_argument, with nothing added, when a limit would be passed: a
-  /// key of kMaxKeyBytes, a value of kMaxValueBytes, a batch of kMaxBatchBytes.
-  [[nodiscard]] Result<void> put(std::string_view key, std::string_view value) noexcept;
+  /// Sets `key` to `value`; with `ttl`, for so long, from 1 ms, counted from the call that writes
+  /// the batch: see Db::put(). invalid_argument, with nothing added, when a limit would be passed
+  /// (a key of kMaxKeyBytes, a value of kMaxValueBytes, a batch of kMaxBatchBytes), or when `ttl`
+  /// is zero or less.
+  [[nodiscard]] Result<void> put(
+      std::string_view key, std::string_view value,
+      std::optional<std::chrono::milliseconds> ttl = std::nullopt) noexcept;
   /// Removes `key`, if it is there.
   [[nodiscard]] Result<void> erase(std::string_view key) noexcept;
   /// Forgets every operation.
@@ -36,12 +42,16 @@ class SILT_EXPORT Batch {
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
   /// Bytes of keys and values with their encoding: what the batch costs in the log.
   [[nodiscard]] std::size_t bytes() const noexcept { return encoded_.size(); }
-  /// The operations as the log stores them; for the engine.
+  /// The operations as the log stores them, but with a time to live, in milliseconds, where the log
+  /// has an expiry; for the engine.
   [[nodiscard]] std::string_view encoded() const noexcept { return encoded_; }
+  /// True when some value was added with a time to live.
+  [[nodiscard]] bool has_ttl() const noexcept { return has_ttl_; }
 
  private:
   std::string encoded_;
   std::size_t count_ = 0;
+  bool has_ttl_ = false;
 };
 
 /// Longest key, in bytes.

@@ -64,6 +64,14 @@ class SILT_EXPORT Db {
   /// Error::outcome() tells what became of a write that failed. With a deadline it may be
   /// `timed_out`: before the write had its place it is not applied; after that it is `pending`.
   /// A write of more than a quarter of the log's buffer (8 MiB) may overrun its deadline.
+  ///
+  /// With WriteOptions::ttl the value is there until that much wall clock time has passed since the
+  /// call; then the key reads as if it was erased, whatever it held before. The moment is stored
+  /// with the value: it is the same after a crash, and comes also while the store is closed. Who
+  /// sets the clock moves it: a value that had expired may show again. A later put without it is
+  /// for ever. invalid_argument, naming the time, when it is zero or less, or ends later than
+  /// 64 bits of milliseconds since 1970 can tell. Costs 8 bytes, and a reading of the clock for
+  /// each write and each get of such a value.
   [[nodiscard]] Result<Commit> put(std::string_view key, std::string_view value,
                                    const WriteOptions& options = {}) noexcept;
   /// Removes `key`; that it was not there is not an error.

@@ -1,7 +1,9 @@
 // An ordered walk over the keys of a store as they were at one moment.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include <siltstone/error.h>
@@ -13,7 +15,8 @@ namespace db {
 class DbIterator;
 }
 
-/// Sees exactly the writes that were visible when it was made, for its whole life. Thread-bound.
+/// Sees exactly the writes that were visible when it was made, for its whole life, and of entries
+/// with a time to live those that had not expired then. Thread-bound.
 ///
 ///   auto it = db.iterate({.prefix = "user/"});
 ///   for (; it.valid(); it.next()) use(it.key(), it.value());
@@ -22,6 +25,9 @@ class DbIterator;
 /// It may outlive its Db: after close() it is no longer valid() and status() tells `closed`.
 class SILT_EXPORT Iterator {
  public:
+  /// As the wall clock tells it, UTC.
+  using WallTime = std::chrono::sys_time<std::chrono::milliseconds>;
+
   Iterator(Iterator&& other) noexcept;
   Iterator& operator=(Iterator&& other) noexcept;
   ~Iterator();
@@ -31,6 +37,9 @@ class SILT_EXPORT Iterator {
   /// The entry it stands on. Requires valid(); the views live until the next move.
   [[nodiscard]] std::string_view key() const noexcept;
   [[nodiscard]] std::string_view value() const noexcept;
+  /// From when on reads do not find this entry; nothing when it stays. Requires valid(). It may
+  /// have passed: an iterator goes on to show what was there when it was made.
+  [[nodiscard]] std::optional<WallTime> expiry() const noexcept;
   /// Moves to the next larger key. Requires valid().
   void next() noexcept;
   /// Moves to the first key at or after `key` within the bounds.

@@ -56,6 +56,9 @@ enum class Preset : std::uint8_t {
 
 /// How one write is made.
 struct WriteOptions {
+  /// How long the value is there, from 1 ms: reads do not find it from then on. In a batch, for the
+  /// values that were added without. Of no meaning to erase(). Default: for ever. See Db::put().
+  std::optional<std::chrono::milliseconds> ttl = {};
   /// Longest wait for the write to be admitted and, where it waits for that, to be durable.
   /// Default: as long as it takes. 0: what needs no waiting. See Db::put().
   std::optional<std::chrono::nanoseconds> deadline = {};

@@ -1,12 +1,14 @@
 // Forwards only: each call finds its part of the engine, and turns lack of memory into an error.
 #include <siltstone/db.h>
 
+#include <string>
 #include <utility>
 
 #include "base/error.h"
 #include "base/try.h"
 #include "db/access.h"
 #include "db/db_iterator.h"
+#include "db/expiry.h"
 #include "db/guard.h"
 #include "db/open.h"
 #include "db/recovery.h"
@@ -33,7 +35,9 @@ Result<Commit> Db::erase(std::string_view key, const WriteOptions& options) noex
   return db::guarded([&]() -> Result<Commit> {
     Batch batch;
     SILT_TRY(batch.erase(key));
-    return put_batch(batch, options);
+    WriteOptions without_ttl = options;
+    without_ttl.ttl.reset();
+    return put_batch(batch, without_ttl);
   });
 }
 
@@ -41,9 +45,16 @@ Result<Commit> Db::put_batch(const Batch& batch, const WriteOptions& options) no
   return db::guarded([&]() -> Result<Commit> {
     if (engine_ == nullptr) return std::unexpected(db::closed_error());
     db::CommitPath& commits = *SILT_TRY(engine_->commits());
-    if (batch.empty()) return Commit{.seq = engine_->reads()->visible().value()};
-    auto staged = SILT_TRY(db::stage(engine_->reads()->memtable(), batch.encoded()));
-    return commits.commit(batch.encoded(), std::move(staged), options);
+    db::ReadPath& reads = *engine_->reads();
+    if (batch.empty()) return Commit{.seq = reads.visible().value()};
+    std::string_view entries = batch.encoded();
+    std::string dated;
+    if (batch.has_ttl() || options.ttl) {
+      dated = SILT_TRY(db::with_expiries(entries, options.ttl, reads.clock().wall_ms()));
+      entries = dated;
+    }
+    auto staged = SILT_TRY(db::stage(reads.memtable(), entries));
+    return commits.commit(entries, std::move(staged), options);
   });
 }
 
@@ -71,7 +82,8 @@ Result<std::optional<Value>> Db::get(std::string_view key) noexcept {
 Iterator Db::iterate(const IterateOptions& options) noexcept {
   try {
     auto reads = engine_ != nullptr ? engine_->reads() : db::closed_reads();
-    return Iterator(std::make_unique<db::DbIterator>(std::move(reads), options));
+    const db::View view = reads->view();
+    return Iterator(std::make_unique<db::DbIterator>(std::move(reads), view, options));
   } catch (const std::bad_alloc&) {
     return Iterator(nullptr);
   }

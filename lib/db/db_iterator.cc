@@ -6,14 +6,16 @@
 
 namespace siltstone::db {
 
-DbIterator::DbIterator(std::shared_ptr<const ReadPath> reads, const IterateOptions& bounds)
+DbIterator::DbIterator(std::shared_ptr<const ReadPath> reads, const View& view,
+                       const IterateOptions& bounds)
     : reads_(std::move(reads)),
       prefix_(bounds.prefix),
       first_(std::max(bounds.prefix, bounds.from)),
       end_(bounds.to),
-      cursor_(reads_->memtable(), reads_->visible()) {
+      now_(view.now),
+      cursor_(reads_->memtable(), view.sequence) {
   cursor_.seek(first_);
-  skip_erased();
+  skip_absent();
 }
 
 bool DbIterator::valid() const noexcept {
@@ -22,16 +24,21 @@ bool DbIterator::valid() const noexcept {
 
 void DbIterator::seek(std::string_view key) noexcept {
   cursor_.seek(std::max<std::string_view>(key, first_));
-  skip_erased();
+  skip_absent();
 }
 
 void DbIterator::next() noexcept {
   cursor_.next();
-  skip_erased();
+  skip_absent();
 }
 
-void DbIterator::skip_erased() noexcept {
-  while (cursor_.valid() && cursor_.kind() == memtable::Kind::erase) cursor_.next();
+void DbIterator::skip_absent() noexcept {
+  while (cursor_.valid() && !is_there(cursor_.kind(), cursor_.expiry(), now_)) cursor_.next();
+}
+
+std::optional<std::int64_t> DbIterator::expiry() const noexcept {
+  if (cursor_.kind() != memtable::Kind::value_with_expiry) return std::nullopt;
+  return cursor_.expiry();
 }
 
 Result<void> DbIterator::status() const noexcept {

@@ -1,7 +1,10 @@
-// A cursor kept within bounds, and answering `closed` once its store is.
+// A cursor kept within bounds that passes over what is not there, and answers `closed` once its
+// store is.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,8 +19,9 @@ namespace siltstone::db {
 /// What a public Iterator forwards to. Thread-bound.
 class DbIterator {
  public:
-  /// Stands on the first key within the bounds, which are copied. Throws only std::bad_alloc.
-  DbIterator(std::shared_ptr<const ReadPath> reads, const IterateOptions& bounds);
+  /// Sees what is there from `view`. Stands on the first key within the bounds, which are copied.
+  /// Throws only std::bad_alloc.
+  DbIterator(std::shared_ptr<const ReadPath> reads, const View& view, const IterateOptions& bounds);
   DbIterator(const DbIterator&) = delete;
   DbIterator& operator=(const DbIterator&) = delete;
   ~DbIterator() = default;
@@ -25,18 +29,21 @@ class DbIterator {
   [[nodiscard]] bool valid() const noexcept;
   [[nodiscard]] std::string_view key() const noexcept { return cursor_.key(); }
   [[nodiscard]] std::string_view value() const noexcept { return cursor_.value(); }
+  /// Milliseconds of wall clock since 1970; nothing when it does not expire.
+  [[nodiscard]] std::optional<std::int64_t> expiry() const noexcept;
   void next() noexcept;
   void seek(std::string_view key) noexcept;
   [[nodiscard]] Result<void> status() const noexcept;
 
  private:
-  void skip_erased() noexcept;
+  void skip_absent() noexcept;
   [[nodiscard]] bool within_bounds(std::string_view key) const noexcept;
 
   const std::shared_ptr<const ReadPath> reads_;  // keeps alive what the cursor walks
   const std::string prefix_;
   const std::string first_;  // the larger of prefix and `from`: no key before it counts
   const std::string end_;    // exclusive; empty: none
+  const std::int64_t now_;   // decides what has expired
   memtable::Cursor cursor_;
 };
 

@@ -17,6 +17,12 @@ bool Iterator::valid() const noexcept { return state_ != nullptr && state_->vali
 std::string_view Iterator::key() const noexcept { return state_->key(); }
 std::string_view Iterator::value() const noexcept { return state_->value(); }
 
+std::optional<Iterator::WallTime> Iterator::expiry() const noexcept {
+  const auto expiry = state_->expiry();
+  if (!expiry) return std::nullopt;
+  return WallTime(std::chrono::milliseconds(*expiry));
+}
+
 void Iterator::next() noexcept {
   if (valid()) state_->next();
 }

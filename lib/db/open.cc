@@ -96,7 +96,7 @@ Result<std::shared_ptr<ReadPath>> make_reads(const Settings& settings,
   environment.entropy->fill(std::as_writable_bytes(std::span(&hash_seed, 1)));
   auto pool = std::make_shared<base::ArenaPool>(settings.memtable_bytes, 1);
   return std::make_shared<ReadPath>(
-      SILT_TRY(memtable::Memtable::create(std::move(pool), hash_seed)));
+      SILT_TRY(memtable::Memtable::create(std::move(pool), hash_seed)), *environment.clock);
 }
 
 Result<Parts> open_to_read(const Settings& settings, const io::Environment& environment,

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "io/environment.h"
 
 namespace siltstone::db {
 
@@ -17,7 +18,7 @@ std::shared_ptr<const ReadPath> closed_reads() {
   auto pool = std::make_shared<base::ArenaPool>(memtable::Memtable::kMinBytes, 0);
   auto empty = memtable::Memtable::create(std::move(pool), 0);
   if (!empty) throw std::bad_alloc();
-  auto reads = std::make_shared<ReadPath>(*std::move(empty));
+  auto reads = std::make_shared<ReadPath>(*std::move(empty), *io::system_environment().clock);
   reads->close();
   return reads;
 }
@@ -30,7 +31,9 @@ void ReadPath::publish(base::Sequence sequence) noexcept {
 Result<std::optional<Value>> ReadPath::get(std::string_view key) const {
   if (is_closed()) return std::unexpected(closed_error());
   const auto found = memtable_->get(key, visible());
-  if (!found || found->kind == memtable::Kind::erase) return std::nullopt;
+  const bool may_expire = found && found->kind == memtable::Kind::value_with_expiry;
+  const std::int64_t now = may_expire ? clock_.wall_ms() : 0;
+  if (!found || !is_there(found->kind, found->expiry, now)) return std::nullopt;
   return Value(std::string(found->value));
 }
 

@@ -18,6 +18,9 @@ Result<memtable::Memtable::Staged> stage(memtable::Memtable& memtable,
     switch (entry.kind) {
       case wal::EntryKind::value: fits = staged.put(entry.key, entry.value); break;
       case wal::EntryKind::erase: fits = staged.erase(entry.key); break;
+      case wal::EntryKind::value_with_expiry:
+        fits = staged.put(entry.key, entry.value, entry.expiry);
+        break;
       default:
         return base::fail(ErrorCode::unsupported, "an entry of a kind that is never written");
     }

@@ -19,7 +19,8 @@ class MemtableSink final : public wal::LogSink {
   ReadPath& reads_;
 };
 
-/// Stages the operations of `entries`, which must be well formed: a Batch's, or a checked record's.
+/// Stages the operations of `entries`, which must be well formed: of a write with its expiries (see
+/// expiry.h), or of a checked record.
 /// A corruption error, without a place, should they not be; out_of_memory, naming the option that
 /// bounds it, when the memtable has no room for them.
 [[nodiscard]] Result<memtable::Memtable::Staged> stage(memtable::Memtable& memtable,

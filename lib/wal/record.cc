@@ -18,6 +18,11 @@ constexpr std::uint8_t kKeyspaceBit = 0x80;
 constexpr std::size_t kChecksumOffset = 4;
 constexpr std::size_t kCoveredOffset = 8;
 
+constexpr bool has_expiry(EntryKind kind) noexcept { return kind == EntryKind::value_with_expiry; }
+constexpr bool has_value(EntryKind kind) noexcept {
+  return kind == EntryKind::value || has_expiry(kind);
+}
+
 }  // namespace
 
 std::string_view to_string(EntryKind kind) noexcept {
@@ -34,24 +39,25 @@ std::string_view to_string(EntryKind kind) noexcept {
 }
 
 std::size_t entry_bytes(EntryKind kind, std::size_t key_bytes, std::size_t value_bytes) noexcept {
-  const std::size_t value_part =
-      kind == EntryKind::value ? base::varint_size(value_bytes) + value_bytes : 0;
-  return 1 + base::varint_size(key_bytes) + key_bytes + value_part;
+  const std::size_t value_part = has_value(kind) ? base::varint_size(value_bytes) + value_bytes : 0;
+  const std::size_t expiry_part = has_expiry(kind) ? sizeof(Entry::expiry) : 0;
+  return 1 + base::varint_size(key_bytes) + key_bytes + value_part + expiry_part;
 }
 
-void append_entry(std::string& out, EntryKind kind, std::string_view key, std::string_view value) {
-  SILT_ASSERT(kind == EntryKind::value || kind == EntryKind::erase);
-  const bool has_value = kind == EntryKind::value;
-  std::array<std::byte, 1 + 2 * base::kMaxVarintBytes> lengths;
+void append_entry(std::string& out, EntryKind kind, std::string_view key, std::string_view value,
+                  std::int64_t expiry) {
+  SILT_ASSERT(has_value(kind) || kind == EntryKind::erase);
+  std::array<std::byte, 1 + 2 * base::kMaxVarintBytes + sizeof expiry> lengths;
   base::Writer writer(lengths);
   writer.u8(static_cast<std::uint8_t>(kind));
   writer.varint(key.size());
-  if (has_value) writer.varint(value.size());
+  if (has_value(kind)) writer.varint(value.size());
+  if (has_expiry(kind)) writer.u64(static_cast<std::uint64_t>(expiry));
   out.reserve(out.size() +
               entry_bytes(kind, key.size(), value.size()));  // so that no append throws
   out += base::as_text(writer.written());
   out += key;
-  if (has_value) out += value;
+  if (has_value(kind)) out += value;
 }
 
 bool EntryReader::stop(ErrorCode code, const char* what) noexcept {
@@ -70,10 +76,9 @@ bool EntryReader::next(Entry& entry) noexcept {
   entry.kind = static_cast<EntryKind>(kind);
   switch (entry.kind) {
     case EntryKind::value:
-    case EntryKind::erase: break;
+    case EntryKind::erase:
+    case EntryKind::value_with_expiry: break;
     case EntryKind::none: return stop(ErrorCode::corruption, "an entry has the invalid kind");
-    case EntryKind::value_with_expiry:
-      return stop(ErrorCode::unsupported, "an entry has kind `value with expiry`");
     case EntryKind::value_reference:
       return stop(ErrorCode::unsupported, "an entry has kind `value reference`");
     case EntryKind::range_delete:
@@ -82,7 +87,8 @@ bool EntryReader::next(Entry& entry) noexcept {
     default: return stop(ErrorCode::unsupported, "an entry has an unknown kind");
   }
   const std::uint64_t key_bytes = reader.varint();
-  const std::uint64_t value_bytes = entry.kind == EntryKind::value ? reader.varint() : 0;
+  const std::uint64_t value_bytes = has_value(entry.kind) ? reader.varint() : 0;
+  entry.expiry = has_expiry(entry.kind) ? static_cast<std::int64_t>(reader.u64()) : 0;
   entry.key = base::as_text(reader.bytes(key_bytes));
   entry.value = base::as_text(reader.bytes(value_bytes));
   if (!reader.ok()) return stop(ErrorCode::corruption, "an entry does not fit into its record");

@@ -28,7 +28,7 @@ inline constexpr std::size_t kRecordHeaderBytes = 20;
 /// Largest record: the largest batch with its header.
 inline constexpr std::size_t kMaxRecordBytes = kRecordHeaderBytes + kMaxBatchBytes;
 
-/// Stands in files: never renumber. Version 1 knows `value` and `erase`.
+/// Stands in files: never renumber. Version 1 knows the first three.
 enum class EntryKind : std::uint8_t {
   none = 0,  ///< Invalid.
   value = 1,
@@ -46,15 +46,17 @@ enum class EntryKind : std::uint8_t {
 struct Entry {
   EntryKind kind = EntryKind::none;
   std::string_view key;
-  std::string_view value;  ///< Empty for erase.
+  std::string_view value;   ///< Empty for erase.
+  std::int64_t expiry = 0;  ///< Of value_with_expiry: milliseconds of wall clock since 1970.
 };
 
 /// Bytes append_entry() would add.
 [[nodiscard]] std::size_t entry_bytes(EntryKind kind, std::size_t key_bytes,
                                       std::size_t value_bytes) noexcept;
-/// Appends one entry, of kind value or erase (value is ignored then). Throws only std::bad_alloc,
-/// and then `out` is as it was.
-void append_entry(std::string& out, EntryKind kind, std::string_view key, std::string_view value);
+/// Appends one entry, of a kind that version 1 knows; `value` and `expiry` are ignored where it has
+/// none. Throws only std::bad_alloc, and then `out` is as it was.
+void append_entry(std::string& out, EntryKind kind, std::string_view key, std::string_view value,
+                  std::int64_t expiry = 0);
 
 /// Why entries are not well formed.
 struct EntryFault {

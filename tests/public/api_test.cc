@@ -1,6 +1,7 @@
 // Every call of the public API, as its headers describe it, on real files.
 #include <siltstone/db.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <map>
 #include <string>
@@ -309,6 +310,25 @@ TEST_CASE("iterate: it sees one moment, whatever is written meanwhile") {
   for (; it.valid(); it.next()) seen.emplace(it.key(), it.value());
   CHECK(seen == State{{"a", "old"}, {"c", "old"}, {"e", "old"}});
   CHECK(walk(db) == State{{"a", "old"}, {"b", "new"}, {"c", "new"}});
+}
+
+TEST_CASE("ttl: a value goes when its time has passed, and stays away after a reopen") {
+  const TempDir tmp;
+  {
+    Db db = open(tmp / "data");
+    REQUIRE(db.put("hour", "v", {.ttl = std::chrono::hours(1)}));
+    REQUIRE(db.put("short", "v", {.ttl = std::chrono::milliseconds(20)}));
+    CHECK(get_or(db, "hour", "none") == "v");
+    // By the machine's clock: as long as it takes.
+    while (get_or(db, "short", "none") != "none") std::this_thread::yield();
+    CHECK(walk(db) == State{{"hour", "v"}});
+    auto refused = db.put("k", "v", {.ttl = std::chrono::milliseconds(-7)});
+    REQUIRE(!refused);
+    CHECK(refused.error().code() == ErrorCode::invalid_argument);
+    CHECK(refused.error().message().find("-7 ms") != std::string_view::npos);
+  }
+  Db db = open(tmp / "data");
+  CHECK(walk(db) == State{{"hour", "v"}});
 }
 
 TEST_CASE("close: calls after it answer closed; it may be called again") {

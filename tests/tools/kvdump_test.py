@@ -146,6 +146,16 @@ class Scan(StoreTest):
         nothing = json.loads(self.expect(OK, 'scan', self.fixed, '--json', '--limit', 0).stdout)
         self.assertEqual((nothing['entries'], nothing['count']), ([], 0))
 
+    def test_expiries(self):
+        began = time.time() * 1000
+        store = make_store(self.folder / 'expiring', 'expiring')
+        time.sleep(0.002)
+        entry, = json.loads(self.expect(OK, 'scan', store, '--json').stdout)['entries']
+        lifetime = entry.pop('expiry') - began
+        self.assertEqual(entry, {'key': 'hour', 'value': 'v'})
+        self.assertTrue(3_600_000 - 1 <= lifetime <= 3_660_000, lifetime)
+        self.assertEqual(self.expect(OK, 'scan', store).stdout, b'hour\tv\n')
+
     def test_an_interrupt_ends_with_what_is_known(self):
         store = make_store(self.folder / 'many', 'many')
         with subprocess.Popen([KVDUMP, 'scan', store, '--json'], stdout=subprocess.PIPE,

@@ -4,9 +4,10 @@
 //
 // Commands, in order: `fixed` writes the same few entries in the same commits every time; `many`
 // 20,000 entries in one batch; `large` a value of 5 MiB; `interval` opens in mode interval, of an
-// hour, so that all stays in the ring's file; `hold` says "ready" and waits for the end
-// of stdin; `kill` ends the process without closing. Without it the store is closed at the end.
-// Nothing is compressed, so that the files depend on no optional library.
+// hour, so that all stays in the ring's file; `expiring` writes a value that stays for an hour and
+// one that is gone at once; `hold` says "ready" and waits for the end of stdin; `kill` ends the
+// process without closing. Without it the store is closed at the end. Nothing is compressed, so
+// that the files depend on no optional library.
 #include <unistd.h>
 
 #include <chrono>
@@ -57,6 +58,11 @@ void write_many(Db& db) {
   need(db.put_batch(batch));
 }
 
+void write_expiring(Db& db) {
+  need(db.put("hour", "v", {.ttl = std::chrono::hours(1)}));
+  need(db.put("gone", "v", {.ttl = std::chrono::milliseconds(1)}));
+}
+
 void hold() {
   std::puts("ready");
   std::fflush(stdout);
@@ -78,6 +84,7 @@ int main(int argc, char** argv) {
     if (command == "fixed") write_fixed(db);
     if (command == "many") write_many(db);
     if (command == "large") need(db.put("large", std::string(5 << 20, 'y')));
+    if (command == "expiring") write_expiring(db);
     if (command == "hold") hold();
     if (command == "kill") _exit(0);
   }

@@ -35,9 +35,11 @@ TEST_CASE("record: K8, entries come back in order, with any bytes in keys and va
   append_entry(entries, EntryKind::value, "", "");
   append_entry(entries, EntryKind::value, binary, std::string(300, '\0'));
   append_entry(entries, EntryKind::erase, std::string(kMaxKeyBytes, 'k'), "ignored");
+  append_entry(entries, EntryKind::value_with_expiry, binary, "v", INT64_MIN + 1);
   CHECK(entries.size() == entry_bytes(EntryKind::value, 0, 0) +
                               entry_bytes(EntryKind::value, 4, 300) +
-                              entry_bytes(EntryKind::erase, kMaxKeyBytes, 7));
+                              entry_bytes(EntryKind::erase, kMaxKeyBytes, 7) +
+                              entry_bytes(EntryKind::value_with_expiry, 4, 1));
   EntryReader reader(entries);
   Entry entry;
   REQUIRE(reader.next(entry));
@@ -48,6 +50,10 @@ TEST_CASE("record: K8, entries come back in order, with any bytes in keys and va
   REQUIRE(reader.next(entry));
   CHECK((entry.kind == EntryKind::erase && entry.value.empty()));
   CHECK(entry.key.size() == kMaxKeyBytes);
+  CHECK(entry.expiry == 0);
+  REQUIRE(reader.next(entry));
+  CHECK((entry.kind == EntryKind::value_with_expiry && entry.key == binary && entry.value == "v"));
+  CHECK(entry.expiry == INT64_MIN + 1);
   CHECK_FALSE(reader.next(entry));
   CHECK(reader.fault().what == nullptr);
 }
@@ -55,7 +61,7 @@ TEST_CASE("record: K8, entries come back in order, with any bytes in keys and va
 TEST_CASE("record: L2, L3, entries that do not fit are refused, at their offset") {
   std::string entries;
   append_entry(entries, EntryKind::value, "key", "value");
-  append_entry(entries, EntryKind::value, "key2", "value2");
+  append_entry(entries, EntryKind::value_with_expiry, "key2", "value2", 1);
   const std::size_t second = entry_bytes(EntryKind::value, 3, 5);
   for (std::size_t size = 1; size < entries.size(); ++size) {
     const EntryFault fault = fault_of(std::string_view(entries).substr(0, size));
@@ -71,8 +77,7 @@ TEST_CASE("record: L2, L3, entries that do not fit are refused, at their offset"
 }
 
 TEST_CASE("record: unknown kinds are refused by name") {
-  for (const auto& [kind, name] : {std::pair{3, "value with expiry"},
-                                   {4, "value reference"},
+  for (const auto& [kind, name] : {std::pair{4, "value reference"},
                                    {5, "range delete"},
                                    {6, "merge"},
                                    {7, "unknown"},

@@ -3,6 +3,7 @@
 // Memory does not grow with what is printed: JSON is written entry by entry.
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -59,13 +60,13 @@ class EntryPrinter {
                  arguments_.form.hex ? "hex" : "escape");
   }
 
-  void print(std::string_view key, std::string_view value) {
+  void print(const Iterator& it) {
     key_text_.clear();
-    append_text(key_text_, key, arguments_.form.form());
+    append_text(key_text_, it.key(), arguments_.form.form());
     value_text_.clear();
-    if (!arguments_.keys_only) append_text(value_text_, value, arguments_.form.form());
+    if (!arguments_.keys_only) append_text(value_text_, it.value(), arguments_.form.form());
     if (arguments_.json) {
-      print_element();
+      print_element(it.expiry());
     } else if (arguments_.keys_only) {
       tools::print("{}\n", key_text_);
     } else {
@@ -83,9 +84,10 @@ class EntryPrinter {
   [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
 
  private:
-  void print_element() {
+  void print_element(std::optional<Iterator::WallTime> expiry) {
     tools::print("{}\n{{\"key\": {}", count_ == 0 ? "" : ",", json_text(key_text_));
     if (!arguments_.keys_only) tools::print(", \"value\": {}", json_text(value_text_));
+    if (expiry) tools::print(", \"expiry\": {}", expiry->time_since_epoch().count());
     tools::print("}}");
   }
 
@@ -105,7 +107,7 @@ int scan(ScanArguments arguments) {
   EntryPrinter printer(arguments);
   auto it = db->iterate({.prefix = arguments.prefix, .from = arguments.from, .to = arguments.to});
   while (it.valid() && printer.count() < arguments.limit && !tools::interrupted()) {
-    printer.print(it.key(), it.value());
+    printer.print(it);
     it.next();
   }
   const auto status = it.status();
