@@ -27,6 +27,7 @@
 #include <siltstone/export.h>
 #include <siltstone/iterator.h>
 #include <siltstone/options.h>
+#include <siltstone/snapshot.h>
 #include <siltstone/stats.h>
 #include <siltstone/value.h>
 
@@ -95,6 +96,8 @@ class SILT_EXPORT Db {
   /// Walks the keys within the bounds in ascending order, from the first one. An error shows in the
   /// iterator's status().
   [[nodiscard]] Iterator iterate(const IterateOptions& options = {}) noexcept;
+  /// The store as it is now, to be read later; see Snapshot.
+  [[nodiscard]] Result<Snapshot> snapshot() noexcept;
 
   /// Returns when everything acknowledged before is on stable storage, or tells why it cannot be.
   [[nodiscard]] Result<void> flush() noexcept;
@@ -102,7 +105,8 @@ class SILT_EXPORT Db {
   [[nodiscard]] Result<Stats> stats() const noexcept;
 
   /// Flushes, marks a clean end, lets go of the directory, and reports what failed on the way.
-  /// Calls after it answer `closed`. Idempotent. Not to be called while other calls run.
+  /// Calls after it answer `closed`, also those of its iterators and snapshots, which may live on.
+  /// Idempotent. Not to be called while other calls run.
   [[nodiscard]] Result<void> close() noexcept;
 
  private:

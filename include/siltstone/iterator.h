@@ -49,6 +49,7 @@ class SILT_EXPORT Iterator {
 
  private:
   friend class Db;
+  friend class Snapshot;
   explicit Iterator(std::unique_ptr<db::DbIterator> state) noexcept;
 
   std::unique_ptr<db::DbIterator> state_;

@@ -12,6 +12,7 @@
 #include "db/guard.h"
 #include "db/open.h"
 #include "db/recovery.h"
+#include "db/snapshot_state.h"
 
 namespace siltstone {
 
@@ -87,6 +88,16 @@ Iterator Db::iterate(const IterateOptions& options) noexcept {
   } catch (const std::bad_alloc&) {
     return Iterator(nullptr);
   }
+}
+
+Result<Snapshot> Db::snapshot() noexcept {
+  return db::guarded([&]() -> Result<Snapshot> {
+    if (engine_ == nullptr || engine_->reads()->is_closed()) {
+      return std::unexpected(db::closed_error());
+    }
+    const db::View view = engine_->reads()->view();
+    return Snapshot(std::make_shared<const db::SnapshotState>(engine_->reads(), view));
+  });
 }
 
 Result<void> Db::flush() noexcept {

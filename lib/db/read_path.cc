@@ -9,6 +9,15 @@
 #include "io/environment.h"
 
 namespace siltstone::db {
+namespace {
+
+/// A copy of what a version says to a reader at `now`.
+std::optional<Value> value_of(const std::optional<memtable::Entry>& found, std::int64_t now) {
+  if (!found || !is_there(found->kind, found->expiry, now)) return std::nullopt;
+  return Value(std::string(found->value));
+}
+
+}  // namespace
 
 Error closed_error() noexcept {
   return Error(ErrorCode::closed, "the store was closed, or belongs to the parent of a fork");
@@ -32,9 +41,12 @@ Result<std::optional<Value>> ReadPath::get(std::string_view key) const {
   if (is_closed()) return std::unexpected(closed_error());
   const auto found = memtable_->get(key, visible());
   const bool may_expire = found && found->kind == memtable::Kind::value_with_expiry;
-  const std::int64_t now = may_expire ? clock_.wall_ms() : 0;
-  if (!found || !is_there(found->kind, found->expiry, now)) return std::nullopt;
-  return Value(std::string(found->value));
+  return value_of(found, may_expire ? clock_.wall_ms() : 0);
+}
+
+Result<std::optional<Value>> ReadPath::get(std::string_view key, const View& view) const {
+  if (is_closed()) return std::unexpected(closed_error());
+  return value_of(memtable_->get(key, view.sequence), view.now);
 }
 
 }  // namespace siltstone::db

@@ -73,6 +73,8 @@ class ReadPath {
   /// The newest value, now. Reads the clock only when it has an expiry. `closed` after close().
   /// Throws only std::bad_alloc.
   [[nodiscard]] Result<std::optional<Value>> get(std::string_view key) const;
+  /// The value that `view` shows.
+  [[nodiscard]] Result<std::optional<Value>> get(std::string_view key, const View& view) const;
 
  private:
   const std::uint64_t generation_ = base::fork_generation();

@@ -47,12 +47,16 @@ TEST_CASE(
   std::optional<Db> db = open(tmp);
   CHECK(sequence_of(db->put("k", "v")) == 1);
   auto it = db->iterate();
+  const auto snapshot = db->snapshot();
+  REQUIRE(snapshot);
   const pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {
     bool ok = is_closed(db->put("k", "child")) && is_closed(db->get("k"));
     ok = ok && is_closed(db->flush()) && is_closed(db->iterate().status());
-    ok = ok && !it.valid() && is_closed(it.status()) && db->close();
+    ok = ok && !it.valid() && is_closed(it.status());
+    ok = ok && is_closed(snapshot->get("k")) && is_closed(snapshot->iterate().status());
+    ok = ok && is_closed(db->snapshot()) && db->close();
     db.reset();
     const auto other = Db::builder(tmp / "data").build();
     ok = ok && !other && other.error().code() == ErrorCode::busy;
@@ -62,6 +66,7 @@ TEST_CASE(
   REQUIRE(waitpid(child, &status, 0) == child);
   CHECK(status == 0);
   CHECK(it.valid());
+  CHECK(**snapshot->get("k") == "v");
   CHECK(sequence_of(db->put("l", "w")) == 2);
   REQUIRE(db->close());
   db = open(tmp);

@@ -1,5 +1,6 @@
 // Without memory: each allocation of a call fails in turn, and the call says out_of_memory, with
 // nothing changed, until the first time that none fails.
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -55,6 +56,17 @@ TEST_CASE("memory: a write that lacks it changes nothing, and the next one is ta
   CHECK(db.put("k", "new")->seq == 3);
 }
 
+TEST_CASE("memory: a write with a time to live that lacks it changes nothing") {
+  const TempDir tmp;
+  Db db = open(tmp);
+  Batch batch;
+  const std::string value(5000, 'v');
+  REQUIRE(batch.put("k", value, std::chrono::hours(1)));
+  CHECK(starve([&] { return db.put_batch(batch, {.ttl = std::chrono::hours(2)}); }) > 0);
+  CHECK(**db.get("k") == value);
+  CHECK(db.put("k", "new")->seq == 2);
+}
+
 TEST_CASE("memory: reads and iterators that lack it say so, and the store is as it was") {
   const TempDir tmp;
   Db db = open(tmp);
@@ -63,6 +75,11 @@ TEST_CASE("memory: reads and iterators that lack it say so, and the store is as 
   CHECK(starve([&] { return db.get("k"); }) > 0);
   const std::string prefix(100, 'k');
   CHECK(starve([&] { return db.iterate({.prefix = prefix}).status(); }) > 0);
+  CHECK(starve([&] { return db.snapshot(); }) > 0);
+  const auto snapshot = db.snapshot();
+  REQUIRE(snapshot);
+  CHECK(starve([&] { return snapshot->get("k"); }) > 0);
+  CHECK(starve([&] { return snapshot->iterate({.prefix = prefix}).status(); }) > 0);
   CHECK(**db.get("k") == value);
 }
 

@@ -331,6 +331,40 @@ TEST_CASE("ttl: a value goes when its time has passed, and stays away after a re
   CHECK(walk(db) == State{{"hour", "v"}});
 }
 
+TEST_CASE("snapshot: it reads the store as it was, also on another thread") {
+  const TempDir tmp;
+  Db db = open(tmp / "data");
+  REQUIRE(db.put("from", "10"));
+  REQUIRE(db.put("to", "0"));
+  const auto snapshot = db.snapshot();
+  REQUIRE(snapshot);
+  CHECK(snapshot->seq() == 2);
+  Batch batch;
+  REQUIRE(batch.put("from", "0"));
+  REQUIRE(batch.put("to", "10"));
+  REQUIRE(db.put_batch(batch));
+  std::string seen;
+  std::thread reader([copy = *snapshot, &seen] {
+    seen = (*copy.get("from"))->to_string();
+    for (auto it = copy.iterate(); it.valid(); it.next()) seen += " " + std::string(it.value());
+  });
+  reader.join();
+  CHECK(seen == "10 10 0");
+  CHECK(walk(db) == State{{"from", "0"}, {"to", "10"}});
+  REQUIRE(db.close());
+  CHECK(snapshot->get("from").error().code() == ErrorCode::closed);
+}
+
+TEST_CASE("snapshot: a read-only store has them too") {
+  const TempDir tmp;
+  {
+    REQUIRE(open(tmp / "data").put("k", "v"));
+  }
+  auto reader = builder(tmp / "data").read_only(true).build();
+  REQUIRE(reader);
+  CHECK(**reader->snapshot()->get("k") == "v");
+}
+
 TEST_CASE("close: calls after it answer closed; it may be called again") {
   const TempDir tmp;
   Db db = open(tmp / "data");
