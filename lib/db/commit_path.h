@@ -23,7 +23,8 @@
 // Invariants:
 // 1. Sequence order = order in the ring and in the log = order of publication = of durability.
 // 2. In every_commit a sequence becomes visible only when it and all before it are durable; in
-//    every mode only when nothing that the mode demands first can fail any more.
+//    every mode only when nothing that the mode demands first can fail any more. durable() never
+//    tells of a sequence that is not visible.
 // 3. After a failed drain nothing is drained or acknowledged any more: everybody who waits fails,
 //    sequences that are not visible are burnt (their entries stay linked, beyond the visible
 //    sequence for ever), and writes are refused with the cause. Reads go on.

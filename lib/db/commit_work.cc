@@ -92,9 +92,11 @@ Result<void> CommitPath::run_drain(const Group& group) noexcept {
 void CommitPath::end_drain(const Group& group, io::Time ended, std::uint64_t segment_end,
                            Errands& errands) noexcept {
   segment_end_ = segment_end;
-  durable_.store(group.last.value(), std::memory_order_release);
   drained_ = group.end;
+  // In this order: who hears without the lock that a write is durable may go and read it.
   publish(group.last);
+  base::yield_point("commit: published");
+  durable_.store(group.last.value(), std::memory_order_release);
   ++(group.is_mark ? stats_.marks : stats_.drains);
   if (wants_zeros()) errands.wake_log = true;
   if (group.is_large) admission_.end_large();

@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 #include <siltstone/db.h>
 
+#include "base/yield.h"
 #include "db/world.h"
 #include "support/property.h"
 
@@ -71,6 +72,30 @@ TEST_CASE("commit schedule: all writers end, and their last writes are there") {
     const auto last = db.put("end", "");
     REQUIRE(last);
     CHECK(last->seq == 3 * kWriters * kWrites + 1);
+  });
+}
+
+TEST_CASE("commit schedule: what is called durable can be read, by whoever hears of it") {
+  for_each_seed(kSeeds, [](std::uint64_t seed) {
+    World world(seed);
+    Db db = world.open({.dir = "db", .durability = static_cast<Durability>(seed % 3)});
+    // Alone it writes its own sequences, so that the value tells what the reader may see.
+    world.sim.spawn("writer", [&db] {
+      for (std::uint64_t seq = 1; seq <= 8; ++seq) {
+        REQUIRE(db.put("k", std::to_string(seq), {.wait = seq % 3 == 0}));
+        if (seq % 2 == 0) REQUIRE(db.flush());
+      }
+    });
+    world.sim.spawn("reader", [&db] {
+      for (int i = 0; i < 60; ++i) {
+        base::yield_point("test: reader");
+        const std::uint64_t durable = db.durable_seq();
+        CHECK(db.wait_durable(durable));
+        const auto value = *db.get("k");
+        CHECK((value ? std::stoull(value->to_string()) : 0) >= durable);
+      }
+    });
+    world.sim.run();
   });
 }
 
