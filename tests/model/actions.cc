@@ -1,6 +1,9 @@
 // Weights and sizes. Opens cost most: each reads the whole log.
 #include "model/actions.h"
 
+#include <iterator>
+#include <utility>
+
 #include "model/value_code.h"
 
 namespace siltstone::model {
@@ -10,13 +13,13 @@ constexpr struct {
   Action action;
   std::uint64_t weight;
 } kWeights[] = {
-    {Action::put, 400},          {Action::erase, 100},  {Action::batch, 120},
-    {Action::get, 180},          {Action::scan, 60},    {Action::hold_iterator, 60},
-    {Action::flush, 30},         {Action::tickets, 30}, {Action::deadline, 20},
-    {Action::durable, 20},       {Action::idle, 30},    {Action::open_second, 4},
-    {Action::open_read_only, 3}, {Action::clients, 8},  {Action::reopen, 4},
-    {Action::crash, 4},          {Action::kill, 2},     {Action::cut_power, 5},
-    {Action::fault, 5},
+    {Action::put, 400},     {Action::erase, 100},     {Action::batch, 120},
+    {Action::get, 180},     {Action::scan, 60},       {Action::hold_iterator, 60},
+    {Action::snapshot, 60}, {Action::set_clock, 8},   {Action::flush, 30},
+    {Action::tickets, 30},  {Action::deadline, 20},   {Action::durable, 20},
+    {Action::idle, 30},     {Action::open_second, 4}, {Action::open_read_only, 3},
+    {Action::clients, 8},   {Action::reopen, 4},      {Action::crash, 4},
+    {Action::kill, 2},      {Action::cut_power, 5},   {Action::fault, 5},
 };
 
 }  // namespace
@@ -39,7 +42,9 @@ Action Mix::draw(support::Rng& rng) const {
 }
 
 Writes::Writes(support::Rng& rng)
-    : keys_(rng.between(2, 60)), longest_(rng.coin() ? 200 : rng.between(100, 6000)) {}
+    : keys_(rng.between(2, 60)),
+      longest_(rng.coin() ? 200 : rng.between(100, 6000)),
+      expiring_(rng.coin() ? 0 : rng.between(10, 600)) {}
 
 std::string Writes::key_number(std::uint64_t number) {
   // The empty key, and keys that begin each other and hold zero bytes.
@@ -49,21 +54,28 @@ std::string Writes::key_number(std::uint64_t number) {
 
 std::string Writes::key(support::Rng& rng) const { return key_number(rng.below(keys_)); }
 
-std::string Writes::value(std::string_view key, support::Rng& rng) {
-  ++written_;
-  if (rng.below(20) == 0) return {};
-  const std::uint64_t length =
-      rng.below(100) == 0 ? rng.between(10'000, 60'000) : rng.between(kProofBytes, longest_);
-  return make_value(key, written_, length, rng);
+Writes Writes::for_client(std::uint64_t number) const {
+  Writes writes = *this;
+  writes.written_ = (number + 1) << 40 | written_;
+  return writes;
 }
 
-Write Writes::put(support::Rng& rng) {
-  std::string name = key(rng);
-  std::string content = value(name, rng);
-  Write write;
-  write.push_back({std::move(name), std::move(content)});
-  return write;
+Operation Writes::put(std::string key, support::Rng& rng) {
+  ++written_;
+  Operation put;
+  const std::uint64_t length =
+      rng.below(100) == 0 ? rng.between(10'000, 60'000) : rng.between(kProofBytes, longest_);
+  // Most of them end while the run goes on.
+  if (rng.below(1000) < expiring_) {
+    static constexpr std::uint64_t kLongest[] = {3, 500, 5'000, 10'000'000};
+    put.ttl = std::chrono::milliseconds(rng.between(1, kLongest[rng.below(std::size(kLongest))]));
+  }
+  put.value = !put.ttl && rng.below(20) == 0 ? "" : make_value(key, written_, length, rng);
+  put.key = std::move(key);
+  return put;
 }
+
+Write Writes::put(support::Rng& rng) { return {put(key(rng), rng)}; }
 
 Write Writes::erase(support::Rng& rng) {
   Write write;

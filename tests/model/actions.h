@@ -17,11 +17,13 @@ enum class Action : std::uint8_t {
   get,
   scan,
   hold_iterator,  ///< Take one, or go on with one that was taken long ago.
+  snapshot,       ///< Take one, read from one that was taken long ago, or release it.
   flush,
   tickets,         ///< Writes that do not wait, and then a wait for the last.
   deadline,        ///< A write with hardly any time.
   durable,         ///< A write that asks for more than the mode gives.
   idle,            ///< Time passes.
+  set_clock,       ///< Somebody sets the wall clock.
   open_second,     ///< Must find the store busy.
   open_read_only,  ///< Beside the writer.
   clients,         ///< Several threads at once.
@@ -48,20 +50,24 @@ class Mix {
 class Writes {
  public:
   explicit Writes(support::Rng& rng);
+  /// The same, for client `number` from 0: no other one makes the same values.
+  [[nodiscard]] Writes for_client(std::uint64_t number) const;
   [[nodiscard]] std::string key(support::Rng& rng) const;
   /// One operation, or as many as `operations` says, with values that are numbered.
   [[nodiscard]] Write put(support::Rng& rng);
   [[nodiscard]] Write erase(support::Rng& rng);
   [[nodiscard]] Write batch(support::Rng& rng);
-  /// A value for `key`, numbered; sometimes empty, sometimes long.
-  [[nodiscard]] std::string value(std::string_view key, support::Rng& rng);
+  /// A put of `key` with a value that is numbered, and sometimes empty, sometimes long, sometimes
+  /// there for a while only: then never empty, so that its value tells its expiry.
+  [[nodiscard]] Operation put(std::string key, support::Rng& rng);
   /// How many keys key() can draw: key_number() of 0, 1, and so on.
   [[nodiscard]] std::uint64_t key_count() const noexcept { return keys_; }
   [[nodiscard]] static std::string key_number(std::uint64_t number);
 
  private:
   std::uint64_t keys_;
-  std::uint64_t longest_;  // most values are at most so long
+  std::uint64_t longest_;   // most values are at most so long
+  std::uint64_t expiring_;  // of 1000 puts have a time to live
   std::uint64_t written_ = 0;
 };
 

@@ -9,14 +9,38 @@
 
 namespace siltstone::model {
 
+void date(Write& write, std::int64_t now) {
+  for (Operation& operation : write) {
+    if (operation.ttl) operation.expiry = now + operation.ttl->count();
+  }
+}
+
 void apply(State& state, const Write& write) {
-  for (const auto& [key, value] : write) {
+  for (const auto& [key, value, ttl, expiry] : write) {
     if (value) {
-      state[key] = *value;
+      state[key] = {*value, expiry};
     } else {
       state.erase(key);
     }
   }
+}
+
+State present(const State& state, std::int64_t now) {
+  State there;
+  for (const auto& [key, cell] : state) {
+    if (cell.is_there(now)) there.emplace_hint(there.end(), key, cell);
+  }
+  return there;
+}
+
+bool may_show(const State& state, const State& found, std::int64_t earliest, std::int64_t latest) {
+  auto at = found.begin();
+  for (const auto& [key, cell] : state) {
+    const bool is_found = at != found.end() && at->first == key;
+    if (is_found ? !cell.is_there(earliest) : cell.is_there(latest)) return false;
+    if (is_found && at++->second != cell) return false;
+  }
+  return at == found.end();
 }
 
 std::string Oracle::acknowledge(const Write& write, std::uint64_t last_sequence) {
@@ -43,22 +67,22 @@ void Oracle::leave_undecided(Write write) {
   if (undecided_.size() > kMaxUndecided) throw std::logic_error("too many undecided writes");
 }
 
-bool Oracle::may_find(const State& found, Loss loss) const {
+bool Oracle::may_find(const State& found, Loss loss, std::int64_t now) const {
   if (loss == Loss::not_durable) {
     State state = durable_;
     for (const Fresh& fresh : fresh_) {
-      if (state == found) return true;
+      if (may_show(state, found, now, now)) return true;
       apply(state, fresh.write);
     }
   }
-  return reaches(state_, found, 0);
+  return reaches(state_, found, now, 0);
 }
 
-std::string Oracle::settle(const State& found, Loss loss) {
-  if (!may_find(found, loss)) {
+std::string Oracle::settle(const State& found, Loss loss, std::int64_t now) {
+  if (!may_find(found, loss, now)) {
     return fmt::format(
         "no prefix of the writes: {} acknowledged that were not durable, {} undecided: {}",
-        fresh_.size(), undecided_.size(), difference(state_, found));
+        fresh_.size(), undecided_.size(), difference(state_, found, now));
   }
   state_ = durable_ = found;
   fresh_.clear();
@@ -68,13 +92,13 @@ std::string Oracle::settle(const State& found, Loss loss) {
 }
 
 // `used`: a bit for each undecided write that is in `from`.
-bool Oracle::reaches(const State& from, const State& found, unsigned used) const {
-  if (from == found) return true;
+bool Oracle::reaches(const State& from, const State& found, std::int64_t now, unsigned used) const {
+  if (may_show(from, found, now, now)) return true;
   for (std::size_t i = 0; i < undecided_.size(); ++i) {
     if ((used & (1U << i)) != 0) continue;
     State next = from;
     apply(next, undecided_[i]);
-    if (reaches(next, found, used | (1U << i))) return true;
+    if (reaches(next, found, now, used | (1U << i))) return true;
   }
   return false;
 }
@@ -85,12 +109,14 @@ std::string quoted(std::string_view key) {
   return text + "'";
 }
 
-std::string difference(const State& expected, const State& found) {
+std::string difference(const State& state, const State& found, std::int64_t now) {
+  const State expected = present(state, now);
   const auto [e, f] = std::ranges::mismatch(expected, found);
   if (e == expected.end() && f == found.end()) return "no difference";
   if (e != expected.end() && f != found.end() && e->first == f->first) {
-    return fmt::format("key {} has another value than the expected one of {} bytes",
-                       quoted(e->first), e->second.size());
+    const bool same_value = e->second.value == f->second.value;
+    return fmt::format("key {} has another {} than the expected one of {} bytes", quoted(e->first),
+                       same_value ? "expiry" : "value", e->second.value.size());
   }
   if (f == found.end() || (e != expected.end() && e->first < f->first)) {
     return fmt::format("key {} is missing", quoted(e->first));

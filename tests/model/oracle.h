@@ -9,8 +9,13 @@
 // must be the state after some prefix of the acknowledged writes, with all that may not be lost; or
 // after all of them and a prefix of the undecided ones in some order: with several writers the
 // order of those under way is not known outside, so every order is tried.
+//
+// Values with an expiry stay in the map when it has passed: what they hid stays hidden, and they
+// come back when the clock is set back. But what an open does not show is forgotten, so from then
+// on the clock may not be set back before that open.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -24,19 +29,36 @@ namespace siltstone::model {
 struct Operation {
   std::string key;
   std::optional<std::string> value;
+  std::optional<std::chrono::milliseconds> ttl = {};
+  std::optional<std::int64_t> expiry = {};  ///< With a ttl, once it is written: see date().
 };
 /// One write: applied in order, whole or not at all.
 using Write = std::vector<Operation>;
-using State = std::map<std::string, std::string>;
 
+struct Cell {
+  std::string value;
+  std::optional<std::int64_t> expiry = {};  ///< Milliseconds of wall clock since 1970.
+
+  [[nodiscard]] bool is_there(std::int64_t now) const noexcept { return !expiry || now < *expiry; }
+  friend bool operator==(const Cell&, const Cell&) = default;
+};
+using State = std::map<std::string, Cell>;
+
+/// Gives the values with a time to live their expiries, for a write that begins `now`.
+void date(Write& write, std::int64_t now);
 void apply(State& state, const Write& write);
+/// What a reader at `now` is shown of `state`.
+[[nodiscard]] State present(const State& state, std::int64_t now);
+/// True when somebody who looked between two moments may have found this.
+[[nodiscard]] bool may_show(const State& state, const State& found, std::int64_t earliest,
+                            std::int64_t latest);
 
 class Oracle {
  public:
   /// At most this many writes may be undecided at once: as many as there are writers.
   static constexpr std::size_t kMaxUndecided = 5;
 
-  /// After every acknowledged write: what reads of an open store must show.
+  /// After every acknowledged write: reads of an open store must show what is present in it.
   [[nodiscard]] const State& state() const noexcept { return state_; }
 
   /// `last_sequence` is that of its last operation. What is wrong with it, or empty: sequences only
@@ -55,13 +77,14 @@ class Oracle {
     none,         ///< What was acknowledged is there.
     not_durable,  ///< What was not durable may be gone.
   };
-  /// True when an open, or somebody who looks beside the writer, may find this.
-  [[nodiscard]] bool may_find(const State& found, Loss loss) const;
+  /// True when an open, or somebody who looks beside the writer, may find this, looking `now`.
+  [[nodiscard]] bool may_find(const State& found, Loss loss, std::int64_t now) const;
   /// A successful open found this. Settles what was undecided; what is wrong with it, or empty.
-  [[nodiscard]] std::string settle(const State& found, Loss loss);
+  [[nodiscard]] std::string settle(const State& found, Loss loss, std::int64_t now);
 
  private:
-  [[nodiscard]] bool reaches(const State& from, const State& found, unsigned used) const;
+  [[nodiscard]] bool reaches(const State& from, const State& found, std::int64_t now,
+                             unsigned used) const;
 
   /// Acknowledged since the last one that is durable.
   struct Fresh {
@@ -78,7 +101,7 @@ class Oracle {
 
 /// A key as it may stand in a message: in quotes, without zero bytes.
 [[nodiscard]] std::string quoted(std::string_view key);
-/// For messages: the first difference.
-[[nodiscard]] std::string difference(const State& expected, const State& found);
+/// For messages: the first difference between what should be shown `now` and what is.
+[[nodiscard]] std::string difference(const State& state, const State& found, std::int64_t now);
 
 }  // namespace siltstone::model

@@ -6,7 +6,8 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <deque>
+#include <iterator>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,8 +20,9 @@
 #include "db/access.h"
 #include "model/actions.h"
 #include "model/client.h"
+#include "model/held.h"
 #include "model/oracle.h"
-#include "model/value_code.h"
+#include "model/reads.h"
 #include "model/world.h"
 
 namespace siltstone::model {
@@ -35,13 +37,6 @@ constexpr std::size_t kTraceEvents = 2000;
 
 struct Violation : std::runtime_error {
   using std::runtime_error::runtime_error;
-};
-
-/// An iterator, and what it must go on to show.
-struct HeldIterator {
-  Iterator iterator;
-  State state;
-  State::const_iterator at;
 };
 
 class Run {
@@ -75,7 +70,7 @@ class Run {
  private:
   void step();
   [[nodiscard]] Durability draw_mode() { return static_cast<Durability>(rng_.below(3)); }
-  void do_write(const Write& write, const WriteOptions& options = {});
+  void do_write(Write write, const WriteOptions& options = {});
   void acknowledge(const Write& write, std::uint64_t sequence);
   void write_tickets();
   void write_in_haste();
@@ -88,6 +83,8 @@ class Run {
   void check_get(const std::string& key);
   void check_scan();
   void hold_iterator();
+  void use_snapshot();
+  void set_clock();
   void check_everything();
   void check_refusal(const Result<void>& result, std::string_view what);
   void open_second();
@@ -97,13 +94,17 @@ class Run {
   void recover(Trouble trouble = Trouble::may_come);
   void trouble_ends();
   bool try_open();
-  void release_iterators();
+  void release_all();
   void plan_power_cut(std::uint64_t within);
   void plan_fault();
-  [[nodiscard]] State read_all(Db& db);
+  [[nodiscard]] State read_genuine(Db& db);
+  [[nodiscard]] std::int64_t wall() const noexcept { return world_.clock.wall_ms(); }
   [[nodiscard]] bool in_trouble() const noexcept { return fault_planned_ || !storage_.has_power(); }
   void check_explained(const Error& error, std::string_view what) const;
   [[noreturn]] static void violation(std::string what) { throw Violation(what); }
+  static void expect(const std::string& wrong) {
+    if (!wrong.empty()) violation(wrong);
+  }
   static void expect_ok(const Result<void>& result, std::string_view what) {
     if (!result) violation(fmt::format("{}: {}", what, result.error().to_string()));
   }
@@ -122,7 +123,9 @@ class Run {
   std::optional<Durability> only_mode_;  // of all opens, or each draws its own
   std::optional<Db> db_;
   Oracle oracle_;
-  std::deque<HeldIterator> held_;
+  std::list<HeldIterator> iterators_;
+  std::vector<HeldSnapshot> snapshots_;
+  std::int64_t settled_ms_ = 0;       // wall time of the last open
   std::optional<ErrorCode> refused_;  // why this store takes no writes any more
   bool cut_planned_ = false;
   bool fault_planned_ = false;  // errors may come without a power cut
@@ -141,6 +144,7 @@ void Run::step() {
     case Action::get: return check_get(writes_.key(rng_));
     case Action::scan: return check_scan();
     case Action::hold_iterator: return hold_iterator();
+    case Action::snapshot: return use_snapshot();
     case Action::flush: return flush();
     case Action::tickets: return write_tickets();
     case Action::deadline: return write_in_haste();
@@ -148,6 +152,7 @@ void Run::step() {
       // In trouble it may fail and show nevertheless, which nobody outside can tell.
       return do_write(writes_.put(rng_), {.durable = !in_trouble() && !cut_planned_});
     case Action::idle: return idle();
+    case Action::set_clock: return set_clock();
     case Action::open_second: return open_second();
     case Action::open_read_only: return open_read_only();
     case Action::clients: return run_clients();
@@ -165,8 +170,9 @@ void Run::step() {
   }
 }
 
-void Run::do_write(const Write& write, const WriteOptions& options) {
+void Run::do_write(Write write, const WriteOptions& options) {
   note("model: write", quoted(write.front().key));
+  date(write, wall());
   const auto commit = perform(*db_, write, options);
   if (!commit) return write_failed(write, commit.error());
   acknowledge(write, commit->seq);
@@ -176,7 +182,7 @@ void Run::do_write(const Write& write, const WriteOptions& options) {
 
 void Run::acknowledge(const Write& write, std::uint64_t sequence) {
   if (refused_) violation("a write was taken after the log had failed");
-  if (const auto wrong = oracle_.acknowledge(write, sequence); !wrong.empty()) violation(wrong);
+  expect(oracle_.acknowledge(write, sequence));
   // A batch, of 12 operations at most, goes alone where it is larger than the bound.
   const std::uint64_t at_risk = sequence - std::min(sequence, db_->durable_seq());
   if (settings_.durability == Durability::write_back &&
@@ -193,6 +199,7 @@ void Run::write_tickets() {
   std::vector<std::pair<Write, std::uint64_t>> tickets;
   for (std::uint64_t i = rng_.between(1, Oracle::kMaxUndecided - 1); i != 0; --i) {
     Write write = rng_.coin() ? writes_.put(rng_) : writes_.erase(rng_);
+    date(write, wall());
     const auto commit = perform(*db_, write, {.wait = false});
     if (!commit) {
       if (tickets.empty()) return write_failed(write, commit.error());
@@ -225,7 +232,8 @@ void Run::write_tickets() {
 // In time or not: a pending write commits, as surely as any.
 void Run::write_in_haste() {
   note("model: deadline");
-  const Write write = writes_.put(rng_);
+  Write write = writes_.put(rng_);
+  date(write, wall());
   const auto within = std::chrono::microseconds(rng_.below(50));
   const auto commit = perform(*db_, write, {.deadline = within});
   if (commit) return acknowledge(write, commit->seq);
@@ -286,7 +294,7 @@ void Run::close_and_recover() {
   const auto closed = db_->close();
   check_refusal(closed, "close");
   if (closed) oracle_.make_durable(UINT64_MAX);
-  release_iterators();
+  release_all();
   db_.reset();
   recover();
 }
@@ -295,10 +303,14 @@ void Run::run_clients() {
   note("model: clients");
   if (rng_.below(4) == 0) plan_power_cut(60);
   if (rng_.below(6) == 0) plan_fault();
+  auto snapshot = db_->snapshot();
+  if (!snapshot) violation("a snapshot: " + snapshot.error().to_string());
+  const HeldSnapshot shared(*snapshot, present(oracle_.state(), wall()));
   std::vector<Client> clients;
   const std::uint64_t count = rng_.between(2, Oracle::kMaxUndecided - 1);
   for (std::uint64_t i = 0; i < count; ++i) {
-    clients.emplace_back(i, *db_, oracle_.state(), writes_, rng_.fork(rng_.next()));
+    clients.emplace_back(i, *db_, world_.clock, shared, oracle_.state(), writes_,
+                         rng_.fork(rng_.next()));
   }
   const std::uint64_t operations = rng_.between(3, 20);
   done_ += count * operations;
@@ -331,9 +343,7 @@ void Run::take_reports(std::vector<Client>& clients) {
   }
   std::ranges::sort(acknowledged, {}, &std::pair<Write, std::uint64_t>::second);
   for (const auto& [write, last_sequence] : acknowledged) {
-    if (const auto wrong = oracle_.acknowledge(write, last_sequence); !wrong.empty()) {
-      violation(wrong);
-    }
+    expect(oracle_.acknowledge(write, last_sequence));
   }
   if (refused_ && !acknowledged.empty()) violation("a write was taken after the log had failed");
   if (failure) refused_ = failure->code();
@@ -378,80 +388,66 @@ void Run::check_explained(const Error& error, std::string_view what) const {
 }
 
 void Run::check_get(const std::string& key) {
-  const auto found = db_->get(key);
-  if (!found) violation("get: " + found.error().to_string());
-  const auto expected = oracle_.state().find(key);
-  if (*found && !is_genuine(key, (*found)->view())) {
-    violation(fmt::format("key {} has a value that was never written to it", quoted(key)));
-  }
-  if (found->has_value() != (expected != oracle_.state().end())) {
-    violation(
-        fmt::format("key {} is {}", quoted(key), *found ? "there, but was erased" : "missing"));
-  }
-  if (*found && **found != expected->second) violation(fmt::format("key {} is stale", quoted(key)));
+  expect(model::check_get(*db_, key, oracle_.state(), wall()));
 }
 
 void Run::check_scan() {
-  const std::string from = writes_.key(rng_);
-  const std::string to = writes_.key(rng_);
-  auto it = db_->iterate({.from = from, .to = to});
-  auto expected = oracle_.state().lower_bound(from);
-  if (rng_.coin()) {
-    const std::string key = writes_.key(rng_);
-    it.seek(key);
-    expected = oracle_.state().lower_bound(std::max(from, key));
-  }
-  const auto within = [&] {
-    return expected != oracle_.state().end() && (to.empty() || expected->first < to);
-  };
-  for (; it.valid() && within(); it.next(), ++expected) {
-    if (it.key() != expected->first || it.value() != expected->second) {
-      violation(fmt::format("a scan shows key {} instead of {}", quoted(it.key()),
-                            quoted(expected->first)));
-    }
-  }
-  if (it.valid() || within()) violation("a scan ends too late or too early");
-  expect_ok(it.status(), "a scan");
+  expect(model::check_scan(*db_, present(oracle_.state(), wall()), writes_, rng_));
 }
 
 void Run::hold_iterator() {
-  if (held_.size() < 4 && rng_.coin()) {
-    held_.push_back({db_->iterate(), oracle_.state(), {}});
-    held_.back().at = held_.back().state.begin();
+  if (iterators_.size() < 4 && rng_.coin()) {
+    iterators_.emplace_back(db_->iterate(), present(oracle_.state(), wall()));
     return;
   }
-  if (held_.empty()) return;
-  HeldIterator& held = held_[rng_.below(held_.size())];
-  for (std::uint64_t i = rng_.below(10); i != 0; --i) {
-    if (held.iterator.valid() != (held.at != held.state.end())) {
-      violation("an iterator ends too late or too early");
-    }
-    if (!held.iterator.valid()) break;
-    if (held.iterator.key() != held.at->first || held.iterator.value() != held.at->second) {
-      violation(
-          fmt::format("an iterator changed beside writes, at key {}", quoted(held.at->first)));
-    }
-    held.iterator.next();
-    ++held.at;
+  if (iterators_.empty()) return;
+  const auto held =
+      std::next(iterators_.begin(), static_cast<std::ptrdiff_t>(rng_.below(iterators_.size())));
+  expect(held->advance(rng_.below(10)));
+}
+
+void Run::use_snapshot() {
+  if (snapshots_.size() < 4 && rng_.below(4) == 0) {
+    auto snapshot = db_->snapshot();
+    if (!snapshot) violation("a snapshot: " + snapshot.error().to_string());
+    snapshots_.emplace_back(*snapshot, present(oracle_.state(), wall()));
+    return;
+  }
+  if (snapshots_.empty()) return;
+  const auto held =
+      std::next(snapshots_.begin(), static_cast<std::ptrdiff_t>(rng_.below(snapshots_.size())));
+  switch (rng_.below(6)) {
+    case 0: return expect(held->check_all());
+    case 1: snapshots_.erase(held); return;
+    case 2:
+      if (iterators_.size() < 4) iterators_.emplace_back(held->snapshot().iterate(), held->state());
+      return;
+    default: return expect(held->check_key(writes_.key(rng_)));
   }
 }
 
-State Run::read_all(Db& db) {
-  State found;
-  auto it = db.iterate();
-  for (; it.valid(); it.next()) {
-    if (!is_genuine(it.key(), it.value())) {
-      violation(fmt::format("key {} has a value that was never written to it", quoted(it.key())));
-    }
-    found.emplace(it.key(), it.value());
-  }
-  expect_ok(it.status(), "an iteration");
-  return found;
+// Ahead by a minute at most, or back, as far as the oracle remembers what had expired.
+void Run::set_clock() {
+  const std::int64_t now = wall();
+  const std::int64_t earliest = std::max(settled_ms_, now - 60'000);
+  const auto range = static_cast<std::uint64_t>(now + 60'000 - earliest);
+  note("model: the clock is set");
+  world_.clock.step_wall(earliest + static_cast<std::int64_t>(rng_.below(range)) - now);
+}
+
+State Run::read_genuine(Db& db) {
+  auto found = read_all(db.iterate());
+  if (!found) violation("an iteration: " + found.error().to_string());
+  for (const auto& [key, cell] : *found) expect(check_genuine(key, cell.value));
+  return *std::move(found);
 }
 
 void Run::check_everything() {
-  const State found = read_all(*db_);
-  if (found != oracle_.state()) violation(difference(oracle_.state(), found));
+  const State found = read_genuine(*db_);
+  const std::int64_t now = wall();
+  if (!may_show(oracle_.state(), found, now, now)) {
+    violation(difference(oracle_.state(), found, now));
+  }
   for (std::uint64_t i = 0; i < writes_.key_count(); ++i) check_get(Writes::key_number(i));
 }
 
@@ -468,23 +464,19 @@ void Run::open_read_only() {
   auto reader = db::Access::open(settings, world_.environment());
   if (storage_.mutations() != changes) violation("a read-only open changed the disk");
   if (!reader) return check_explained(reader.error(), "a read-only open");
-  const State found = read_all(*reader);
+  const State found = read_genuine(*reader);
   const auto loss = settings_.durability == Durability::write_back ? Oracle::Loss::not_durable
                                                                    : Oracle::Loss::none;
-  if (!refused_ && !oracle_.may_find(found, loss)) {
-    violation("read only: " + difference(oracle_.state(), found));
+  if (!refused_ && !oracle_.may_find(found, loss, wall())) {
+    violation("read only: " + difference(oracle_.state(), found, wall()));
   }
 }
 
-void Run::release_iterators() {
-  for (HeldIterator& held : held_) {
-    if (held.iterator.valid()) violation("an iterator goes on after its store was closed");
-    const auto status = held.iterator.status();
-    if (status || status.error().code() != ErrorCode::closed) {
-      violation("an iterator does not say that its store was closed");
-    }
-  }
-  held_.clear();
+void Run::release_all() {
+  for (const HeldIterator& held : iterators_) expect(held.check_closed());
+  for (const HeldSnapshot& held : snapshots_) expect(held.check_closed());
+  iterators_.clear();
+  snapshots_.clear();
 }
 
 void Run::plan_power_cut(std::uint64_t within) {
@@ -544,7 +536,7 @@ void Run::recover(Trouble trouble) {
     oracle_.make_durable(db_->durable_seq());
     if (db_->close()) oracle_.make_durable(UINT64_MAX);
   }
-  release_iterators();
+  release_all();
   db_.reset();
   refused_.reset();
   settings_.durability = only_mode_ ? *only_mode_ : draw_mode();
@@ -557,11 +549,12 @@ void Run::recover(Trouble trouble) {
     if (try_open()) break;
   }
   const bool undecided = oracle_.has_undecided();
-  const State before = oracle_.state();
-  const State found = read_all(*db_);
+  settled_ms_ = wall();
+  const State before = present(oracle_.state(), settled_ms_);
+  const State found = read_genuine(*db_);
   const bool may_lose = lost_power_ || closed_mode == Durability::write_back;
   const auto loss = may_lose ? Oracle::Loss::not_durable : Oracle::Loss::none;
-  if (const auto wrong = oracle_.settle(found, loss); !wrong.empty()) violation(wrong);
+  expect(oracle_.settle(found, loss, settled_ms_));
   report.undecided_kept += undecided && found != before;
   check_everything();
 }
