@@ -1,6 +1,7 @@
 // Weights and sizes. Opens cost most: each reads the whole log.
 #include "model/actions.h"
 
+#include <cerrno>
 #include <iterator>
 #include <utility>
 
@@ -90,6 +91,23 @@ Write Writes::batch(support::Rng& rng) {
     write.push_back(std::move(one.front()));
   }
   return write;
+}
+
+support::Fault draw_fault(support::Rng& rng) {
+  using support::Op;
+  static constexpr Op kCalls[] = {Op::write,  Op::sync, Op::write | Op::sync, Op::read,
+                                  Op::open,   Op::list, Op::rename,           Op::populate,
+                                  Op::submit, Op::reap, Op::sync_directory,   Op::any};
+  static constexpr int kErrors[] = {EIO, EIO, ENOSPC, EDQUOT, EROFS, EINTR, EAGAIN};
+  support::Fault fault;
+  fault.on = kCalls[rng.below(std::size(kCalls))];
+  fault.error = kErrors[rng.below(std::size(kErrors))];
+  fault.effect = rng.below(6) == 0 ? support::Effect::cut_short : support::Effect::fail;
+  if (fault.effect == support::Effect::cut_short) fault.on = Op::read | Op::write;
+  fault.skip = rng.below(12);
+  fault.times = rng.coin() ? 1 : rng.coin() ? rng.between(2, 5) : support::kAlways;
+  fault.residue = static_cast<support::Residue>(rng.below(3));
+  return fault;
 }
 
 }  // namespace siltstone::model

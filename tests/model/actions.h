@@ -7,6 +7,7 @@
 
 #include "model/oracle.h"
 #include "support/rng.h"
+#include "support/sim_faults.h"
 
 namespace siltstone::model {
 
@@ -70,5 +71,8 @@ class Writes {
   std::uint64_t expiring_;  // of 1000 puts have a time to live
   std::uint64_t written_ = 0;
 };
+
+/// Some call of the storage that fails soon, once or from then on.
+[[nodiscard]] support::Fault draw_fault(support::Rng& rng);
 
 }  // namespace siltstone::model

@@ -37,7 +37,7 @@ struct Arguments {
       "usage: model_test [--seeds A..B] [--ops N] [--trace] [--twice] [--plant NAME]\n"
       "plants: skip_sync skip_durable_write skip_directory_sync ignore_write_error\n"
       "        accept_torn_frame retry_failed_sync acknowledge_early skip_timers lose_wakes\n"
-      "        reuse_session\n",
+      "        reuse_session publish_early show_burnt trust_burnt drop_expiries\n",
       stderr);
   std::exit(2);
 }

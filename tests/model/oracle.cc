@@ -60,6 +60,7 @@ void Oracle::make_durable(std::uint64_t sequence) {
       std::ranges::find_if(fresh_, [&](const Fresh& fresh) { return fresh.sequence > sequence; });
   for (auto at = fresh_.begin(); at != first_fresh; ++at) model::apply(durable_, at->write);
   fresh_.erase(fresh_.begin(), first_fresh);
+  durable_sequence_ = std::max(durable_sequence_, std::min(sequence, last_sequence_));
 }
 
 void Oracle::leave_undecided(Write write) {
@@ -87,7 +88,8 @@ std::string Oracle::settle(const State& found, Loss loss, std::int64_t now) {
   state_ = durable_ = found;
   fresh_.clear();
   undecided_.clear();
-  last_sequence_ = 0;
+  if (loss == Loss::not_durable) last_sequence_ = durable_sequence_;
+  durable_sequence_ = last_sequence_;
   return {};
 }
 

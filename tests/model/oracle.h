@@ -62,7 +62,7 @@ class Oracle {
   [[nodiscard]] const State& state() const noexcept { return state_; }
 
   /// `last_sequence` is that of its last operation. What is wrong with it, or empty: sequences only
-  /// grow, and none lies within another write.
+  /// grow, over opens too, and none lies within another write.
   [[nodiscard]] std::string acknowledge(const Write& write, std::uint64_t last_sequence);
   /// Everything up to this sequence is on stable storage, says the store.
   void make_durable(std::uint64_t sequence);
@@ -96,7 +96,8 @@ class Oracle {
   State durable_;  // without the fresh ones
   std::vector<Fresh> fresh_;
   std::vector<Write> undecided_;
-  std::uint64_t last_sequence_ = 0;
+  std::uint64_t last_sequence_ = 0;     // given to a write that counts
+  std::uint64_t durable_sequence_ = 0;  // the same, of what no crash takes back
 };
 
 /// A key as it may stand in a message: in quotes, without zero bytes.

@@ -3,15 +3,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "base/coding.h"
-#include "base/crc32c.h"
-#include "wal/record.h"
-#include "wal/wal_format.h"
+#include "memtable/cursor.h"
 
 namespace siltstone::model {
 namespace {
@@ -28,12 +26,16 @@ constexpr std::pair<std::string_view, Plant> kNames[] = {
     {"skip_timers", Plant::skip_timers},
     {"lose_wakes", Plant::lose_wakes},
     {"reuse_session", Plant::reuse_session},
+    {"publish_early", Plant::publish_early},
+    {"show_burnt", Plant::show_burnt},
+    {"trust_burnt", Plant::trust_burnt},
+    {"drop_expiries", Plant::drop_expiries},
 };
 
 class LyingQueue final : public io::Queue {
  public:
-  LyingQueue(std::unique_ptr<io::Queue> inner, Plant plant)
-      : inner_(std::move(inner)), plant_(plant) {}
+  LyingQueue(std::unique_ptr<io::Queue> inner, Plant plant, const Exposure& exposure)
+      : inner_(std::move(inner)), plant_(plant), exposure_(exposure) {}
 
   [[nodiscard]] std::size_t capacity() const noexcept override { return inner_->capacity(); }
 
@@ -41,6 +43,7 @@ class LyingQueue final : public io::Queue {
     if (plant_ == Plant::skip_durable_write) {
       for (io::Request* request : batch) request->durable = false;
     }
+    if (plant_ == Plant::publish_early) exposure_.show_all();
     if (plant_ != Plant::skip_sync) return inner_->submit(batch);
     if (batch.empty() || batch.front()->opcode != io::Opcode::sync) {
       const auto others = std::ranges::find(batch, io::Opcode::sync, &io::Request::opcode);
@@ -62,6 +65,14 @@ class LyingQueue final : public io::Queue {
       for (io::Request* request : done.first(static_cast<std::size_t>(count))) believe(*request);
     }
     if (plant_ == Plant::retry_failed_sync && count > 0) return retry(done, count);
+    if (plant_ == Plant::show_burnt && count > 0) {
+      const auto failed = [](const io::Request* request) {
+        return request->result == -EIO && request->opcode != io::Opcode::read;
+      };
+      if (std::ranges::any_of(done.first(static_cast<std::size_t>(count)), failed)) {
+        exposure_.show_all();
+      }
+    }
     return count;
   }
 
@@ -93,6 +104,7 @@ class LyingQueue final : public io::Queue {
 
   const std::unique_ptr<io::Queue> inner_;
   const Plant plant_;
+  const Exposure& exposure_;
   std::vector<io::Request*> skipped_;
   std::vector<io::Request*> retried_;
 };
@@ -138,7 +150,8 @@ class LyingDirectory final : public io::Directory {
 
 class LyingStorage final : public io::Storage {
  public:
-  LyingStorage(io::Storage& inner, Plant plant) : inner_(inner), plant_(plant) {}
+  LyingStorage(io::Storage& inner, Plant plant, const Exposure& exposure)
+      : inner_(inner), plant_(plant), exposure_(exposure) {}
 
   [[nodiscard]] Result<std::unique_ptr<io::Directory>> open_directory(
       std::string_view path) override {
@@ -152,12 +165,13 @@ class LyingStorage final : public io::Storage {
   [[nodiscard]] Result<std::unique_ptr<io::Queue>> make_queue(std::size_t depth) override {
     auto made = inner_.make_queue(depth);
     if (!made) return made;
-    return std::make_unique<LyingQueue>(std::move(*made), plant_);
+    return std::make_unique<LyingQueue>(std::move(*made), plant_, exposure_);
   }
 
  private:
   io::Storage& inner_;
   const Plant plant_;
+  const Exposure& exposure_;
 };
 
 /// Starts workers whose steps never ask for a later one.
@@ -224,53 +238,15 @@ class LyingEntropy final : public io::Entropy {
   const Plant plant_;
 };
 
-/// Gives the records of an uncompressed payload the checksums of what they hold now. False when
-/// they cannot be told apart.
-bool bless_records(std::span<std::byte> payload, wal::RingPlace place) {
-  while (!payload.empty()) {
-    if (payload.size() < wal::kRecordHeaderBytes) return false;
-    const std::uint64_t size = wal::record_size(payload.first<wal::kRecordHeaderBytes>());
-    if (size < wal::kRecordHeaderBytes || size > payload.size()) return false;
-    base::Reader in(payload.subspan(8));
-    const base::Sequence first(in.u64());
-    const std::uint32_t count = in.u32();
-    const auto entries = payload.subspan(wal::kRecordHeaderBytes, size - wal::kRecordHeaderBytes);
-    const auto record = wal::encode_record(place, first, count, base::as_text(entries));
-    std::ranges::copy(record.header, payload.begin());
-    place.position += size;
-    payload = payload.subspan(size);
-  }
-  return true;
-}
-
-/// The same for the frame at `offset`; its extent, or 0 when there is no frame header.
-std::uint64_t bless_frame(support::SimStorage& storage, const std::string& path,
-                          std::span<std::byte> segment, std::uint64_t nonce, std::uint64_t offset) {
-  if (segment.size() - offset < wal::kBlockBytes) return 0;
-  const auto header_bytes =
-      segment.subspan(static_cast<std::size_t>(offset)).first<wal::kFrameHeaderBytes>();
-  const auto decoded = wal::decode_frame_header(header_bytes, nonce, offset);
-  wal::FrameHeader header = decoded.header;
-  const std::uint64_t extent = wal::frame_extent(header.stored_bytes);
-  if (decoded.state != wal::FrameState::valid || extent > segment.size() - offset) return 0;
-  const auto payload = segment.subspan(static_cast<std::size_t>(offset) + wal::kFrameHeaderBytes,
-                                       header.stored_bytes);
-  if (wal::frame_payload_checksum(payload, nonce, offset) == header.payload_checksum ||
-      header.kind != wal::FrameKind::records || header.codec != base::Codec::none) {
-    return extent;
-  }
-  const std::uint64_t behind = header.ring.position.value();
-  if (!bless_records(payload, {header.ring.session, base::RingPosition(behind - payload.size())})) {
-    return extent;
-  }
-  header.payload_checksum = wal::frame_payload_checksum(payload, nonce, offset);
-  wal::encode(header, nonce, offset, header_bytes);
-  storage.corrupt(path, offset, header_bytes);
-  storage.corrupt(path, offset + wal::kFrameHeaderBytes, payload);
-  return extent;
-}
-
 }  // namespace
+
+void Exposure::show_all() const noexcept {
+  if (reads_ == nullptr) return;
+  base::Sequence last = reads_->visible();
+  memtable::Cursor cursor(reads_->memtable(), base::kMaxSequence);
+  for (cursor.seek({}); cursor.valid(); cursor.next()) last = std::max(last, cursor.sequence());
+  reads_->publish(last);
+}
 
 std::optional<Plant> plant_from_name(std::string_view name) noexcept {
   for (const auto& [known, plant] : kNames) {
@@ -279,8 +255,9 @@ std::optional<Plant> plant_from_name(std::string_view name) noexcept {
   return std::nullopt;
 }
 
-std::unique_ptr<io::Storage> make_lying_storage(io::Storage& inner, Plant plant) {
-  return std::make_unique<LyingStorage>(inner, plant);
+std::unique_ptr<io::Storage> make_lying_storage(io::Storage& inner, Plant plant,
+                                                const Exposure& exposure) {
+  return std::make_unique<LyingStorage>(inner, plant, exposure);
 }
 
 std::unique_ptr<io::Executor> make_lying_executor(io::Executor& inner, Plant plant) {
@@ -293,23 +270,6 @@ std::unique_ptr<io::Parker> make_lying_parker(io::Parker& inner, Plant plant) {
 
 std::unique_ptr<io::Entropy> make_lying_entropy(io::Entropy& inner, Plant plant) {
   return std::make_unique<LyingEntropy>(inner, plant);
-}
-
-void bless_torn_frames(support::SimStorage& storage, std::string_view dir) {
-  const std::string slots = std::string(dir) + "/wal/";
-  for (const auto& [path, size] : storage.tree()) {
-    if (!path.starts_with(slots) || path.ends_with(".new")) continue;
-    support::Bytes segment = storage.contents(path);
-    if (segment.size() < wal::kFirstFrameOffset) continue;
-    const auto header =
-        wal::decode_segment_header(std::span(segment).first(wal::kBlockBytes), /*read_only=*/true);
-    if (header.state != wal::HeaderState::valid) continue;
-    std::uint64_t offset = wal::kFirstFrameOffset;
-    while (const std::uint64_t extent =
-               bless_frame(storage, path, segment, header.header.nonce, offset)) {
-      offset += extent;
-    }
-  }
 }
 
 }  // namespace siltstone::model

@@ -6,7 +6,9 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
+#include "db/read_path.h"
 #include "io/environment.h"
 #include "support/sim_storage.h"
 
@@ -24,14 +26,32 @@ enum class Plant : std::uint8_t {
   skip_timers,          ///< silt-log works only when it is woken.
   lose_wakes,           ///< Of those who wait, only the first is woken.
   reuse_session,        ///< Every session of the log ring has the same number.
+  publish_early,        ///< Writes show before they are durable.
+  show_burnt,           ///< Writes show that failed with the log.
+  trust_burnt,          ///< wait_durable() answers ok for them.
+  drop_expiries,        ///< What is replayed does not expire.
 };
 
 /// By the name above; nothing for another name.
 [[nodiscard]] std::optional<Plant> plant_from_name(std::string_view name) noexcept;
 
+/// For publish_early and show_burnt: the open store, whose entries are shown out of time. Shared
+/// by the threads of a simulation.
+class Exposure {
+ public:
+  /// From now on it is this store's; null when none is open.
+  void watch(std::shared_ptr<db::ReadPath> reads) noexcept { reads_ = std::move(reads); }
+  /// Makes everything visible that is linked.
+  void show_all() const noexcept;
+
+ private:
+  std::shared_ptr<db::ReadPath> reads_;
+};
+
 /// A storage that behaves as a storage beneath code with this bug would seem to behave. Borrows
-/// `inner`.
-[[nodiscard]] std::unique_ptr<io::Storage> make_lying_storage(io::Storage& inner, Plant plant);
+/// `inner` and `exposure`.
+[[nodiscard]] std::unique_ptr<io::Storage> make_lying_storage(io::Storage& inner, Plant plant,
+                                                              const Exposure& exposure);
 
 /// The same for the other seams.
 [[nodiscard]] std::unique_ptr<io::Executor> make_lying_executor(io::Executor& inner, Plant plant);
@@ -41,5 +61,8 @@ enum class Plant : std::uint8_t {
 /// For accept_torn_frame: gives every torn frame in the segments of the store in `dir` the
 /// checksums of what is there, as far as its records can be told apart.
 void bless_torn_frames(support::SimStorage& storage, std::string_view dir);
+/// For drop_expiries: moves the expiries in the segments of that store, where they are not
+/// compressed, to the end of all days.
+void forget_expiries(support::SimStorage& storage, std::string_view dir);
 
 }  // namespace siltstone::model

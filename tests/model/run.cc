@@ -29,8 +29,6 @@ namespace siltstone::model {
 namespace {
 
 using support::Crash;
-using support::Fault;
-using support::Op;
 
 constexpr const char* kDir = "db";
 constexpr std::size_t kTraceEvents = 2000;
@@ -74,6 +72,7 @@ class Run {
   void acknowledge(const Write& write, std::uint64_t sequence);
   void write_tickets();
   void write_in_haste();
+  [[nodiscard]] Result<void> wait_durable(std::uint64_t sequence);
   void idle();
   void flush();
   void write_failed(const Write& write, const Error& error);
@@ -213,7 +212,7 @@ void Run::write_tickets() {
     for (const auto& [write, sequence] : tickets) acknowledge(write, sequence);
     return;
   }
-  const auto durable = db_->wait_durable(tickets.back().second);
+  const auto durable = wait_durable(tickets.back().second);
   const std::uint64_t reached = db_->durable_seq();
   if (durable && reached < tickets.back().second) violation("wait_durable returned too early");
   for (const auto& [write, sequence] : tickets) {
@@ -229,6 +228,12 @@ void Run::write_tickets() {
   check_everything();
 }
 
+Result<void> Run::wait_durable(std::uint64_t sequence) {
+  auto waited = db_->wait_durable(sequence);
+  const bool burnt = !waited && waited.error().outcome() == WriteOutcome::undecided;
+  return burnt && options_.plant == Plant::trust_burnt ? Result<void>() : waited;
+}
+
 // In time or not: a pending write commits, as surely as any.
 void Run::write_in_haste() {
   note("model: deadline");
@@ -240,7 +245,7 @@ void Run::write_in_haste() {
   if (commit.error().code() != ErrorCode::timed_out) return write_failed(write, commit.error());
   if (commit.error().outcome() == WriteOutcome::not_applied) return;
   const std::uint64_t sequence = commit.error().sequence();
-  if (const auto durable = db_->wait_durable(sequence); !durable) {
+  if (const auto durable = wait_durable(sequence); !durable) {
     check_explained(durable.error(), "wait_durable");
     refused_ = durable.error().code();
     oracle_.leave_undecided(write);
@@ -486,22 +491,11 @@ void Run::plan_power_cut(std::uint64_t within) {
 }
 
 void Run::plan_fault() {
-  static constexpr Op kCalls[] = {Op::write,  Op::sync, Op::write | Op::sync, Op::read,
-                                  Op::open,   Op::list, Op::rename,           Op::populate,
-                                  Op::submit, Op::reap, Op::sync_directory,   Op::any};
-  static constexpr int kErrors[] = {EIO, EIO, ENOSPC, EDQUOT, EROFS, EINTR, EAGAIN};
-  Fault fault;
-  fault.on = kCalls[rng_.below(std::size(kCalls))];
-  fault.error = kErrors[rng_.below(std::size(kErrors))];
-  fault.effect = rng_.below(6) == 0 ? support::Effect::cut_short : support::Effect::fail;
-  if (fault.effect == support::Effect::cut_short) fault.on = Op::read | Op::write;
-  fault.skip = rng_.below(12);
-  fault.times = rng_.coin() ? 1 : rng_.coin() ? rng_.between(2, 5) : support::kAlways;
-  fault.residue = static_cast<support::Residue>(rng_.below(3));
+  const support::Fault fault = draw_fault(rng_);
   note("model: fault planned", to_string(fault.on));
   storage_.faults().add(fault);
   fault_planned_ = true;
-  names_at_risk_ |= fault.on & Op::sync_directory;
+  names_at_risk_ |= fault.on & support::Op::sync_directory;
 }
 
 /// The machine runs well from here on; with its power off, or its file system shut, it boots anew.
@@ -537,6 +531,7 @@ void Run::recover(Trouble trouble) {
     if (db_->close()) oracle_.make_durable(UINT64_MAX);
   }
   release_all();
+  world_.exposure.watch(nullptr);
   db_.reset();
   refused_.reset();
   settings_.durability = only_mode_ ? *only_mode_ : draw_mode();
@@ -562,6 +557,7 @@ void Run::recover(Trouble trouble) {
 bool Run::try_open() {
   db::Settings settings = settings_;
   if (options_.plant == Plant::acknowledge_early) settings.durability = Durability::write_back;
+  if (options_.plant == Plant::drop_expiries) forget_expiries(storage_, kDir);
   auto opened = db::Access::open(settings, world_.environment());
   if (!opened) {
     ++report.failed_opens;
@@ -573,6 +569,7 @@ bool Run::try_open() {
   }
   ++report.opens;
   db_.emplace(std::move(*opened));
+  world_.exposure.watch(db::Access::engine(*db_).reads());
   return true;
 }
 

@@ -30,7 +30,7 @@ class Entropy final : public io::Entropy {
 struct World {
   World(std::uint64_t seed, Plant plant)
       : storage(seed, support::SimStorageOptions::nasty(seed), &clock, &trace),
-        lying(make_lying_storage(storage, plant)),
+        lying(make_lying_storage(storage, plant, exposure)),
         executor(seed, clock, trace),
         parker(clock, executor),
         entropy(seed),
@@ -46,6 +46,7 @@ struct World {
   support::SimTrace trace;
   support::SimClock clock;
   support::SimStorage storage;
+  Exposure exposure;
   std::unique_ptr<io::Storage> lying;
   support::SimExecutor executor;
   support::SimParker parker;
