@@ -211,10 +211,15 @@ Result<void> SegmentWriter::write_frames() noexcept {
 }
 
 // A direct write says itself that it is durable; for a buffered one only a sync can.
+// Neither is to be believed when XFS shuts itself down meanwhile: what a longer file needs is then
+// dropped from its log, so that nothing is left to wait for, and all seems well. But by then it is
+// shut down, and fails whatever is asked next.
 Result<void> SegmentWriter::finish() noexcept {
   if (frames_.end() == durable_end_) return {};
   SILT_TRY(write_frames());
-  return file_->direct() ? Result<void>() : channel_->sync(*file_);
+  if (!file_->direct()) SILT_TRY(channel_->sync(*file_));
+  SILT_TRY(file_->info());
+  return {};
 }
 
 }  // namespace siltstone::wal

@@ -160,9 +160,11 @@ TEST_CASE("segment writer: one_fsync_per_group, a drain is one write, and one sy
   }
 }
 
-TEST_CASE("segment writer: D1, D8, E1, completion_errors_surface, after a failure it is dead") {
+TEST_CASE(
+    "segment writer: D1, D8, E1, L10, completion_errors_surface, after a failure it is dead") {
   for (const bool direct : {true, false}) {
-    for (const Op op : {Op::write, Op::sync}) {
+    // The last: a file system that says after a durable write that it was shut down meanwhile.
+    for (const Op op : {Op::write, Op::sync, Op::info}) {
       for (const int error : {EIO, ENOSPC, EROFS}) {
         if (direct && op == Op::sync) continue;  // there is none
         support::SimStorageOptions machine;
