@@ -16,6 +16,11 @@ namespace {
 constexpr io::Duration kIdle = std::chrono::seconds(1);
 // How long what was prepared of a mapped ring may be stored into.
 constexpr io::Duration kPrepared = std::chrono::seconds(1);
+// A drain of so much tells that writers are busy.
+constexpr std::size_t kBusyBytes = std::size_t{64} << 10;
+// Bytes of the memtable to have ready for each byte of the log: a record takes up to twice its size
+// there, and the next drain comes when as much is written again.
+constexpr std::size_t kMemtableShare = 4;
 // How soon silt-log looks again when its work is due while somebody else is at it.
 constexpr io::Duration kLookAgain = std::chrono::milliseconds(1);
 
@@ -261,6 +266,10 @@ io::Time CommitPath::log_step() noexcept {
     return io::Time::min();
   }
   static_cast<void>(run_drain(*group));  // whoever waits for it is told
+  // As much will come again, and more in the memtable: this thread has the time to zero pages.
+  if (group->records.size() >= kBusyBytes) {
+    reads_.memtable().prefault(kMemtableShare * group->records.size());
+  }
   return io::Time::min();
 }
 
