@@ -52,4 +52,11 @@ extern constinit std::atomic<CountBelow> chosen_count_below;
   return chosen_count_below.load(std::memory_order_relaxed)(heads, head);
 }
 
+/// The same as a type, for functions that are compiled for one way of counting.
+struct ChosenCount {
+  [[nodiscard]] static unsigned below(const Heads& heads, std::int64_t head) noexcept {
+    return count_below(heads, head);
+  }
+};
+
 }  // namespace siltstone::memtable

@@ -49,7 +49,7 @@ template <Bound bound>
 
 /// Requires that the key is known to share its first `sure` bytes with all keys that were or ever
 /// will be in the node; a prefix no longer than that is not looked at.
-template <Bound bound>
+template <Bound bound, typename Count = ChosenCount>
 [[nodiscard]] Place search(const base::Arena& arena, const Node& node, const Key& key,
                            std::size_t sure) noexcept {
   const unsigned count = node.count.load(std::memory_order_acquire);
@@ -60,7 +60,7 @@ template <Bound bound>
     if (order != 0) return {order < 0 ? 0 : count, count, false};
   }
   const std::int64_t head = head_of(key.word(prefix));
-  const unsigned first = std::min(count_below(node.heads, head), count);
+  const unsigned first = std::min(Count::below(node.heads, head), count);
   unsigned last = first;
   while (last < count && node.heads[last].load(std::memory_order_relaxed) == head) ++last;
   if (first == last) return {first, count, true};

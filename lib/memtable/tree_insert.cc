@@ -14,7 +14,6 @@ namespace siltstone::memtable {
 
 namespace {
 
-constexpr auto kAcquire = std::memory_order_acquire;
 constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr auto kRelease = std::memory_order_release;
 
@@ -71,26 +70,6 @@ void Tree::insert(const Key& key, Offset record, const Path& path) noexcept {
   } else {
     insert_into_leaf(leaf, place, key, record);
   }
-}
-
-// Beside a writer the way may be wrong, but each step leads to a node one level below, as in
-// try_seek(): a child that was there once stays a node.
-void Tree::approach(const Key& key, Path& path) const noexcept {
-  Node* here = &node(root_.load(kAcquire));
-  std::size_t sure = 0;
-  while (here->level != 0) {
-    const Place place = search<Bound::upper>(arena_, *here, key, sure);
-    path.nodes[here->level] = here;
-    path.positions[here->level] = place.position;
-    sure = sure_of_child(*here, place, sure);
-    base::yield_point("memtable: approaching");
-    here = &node(inner(*here).children[place.position].load(kAcquire));
-  }
-  path.nodes[0] = here;
-  path.sure = sure;
-  constexpr std::size_t kLineBytes = 64;
-  const auto* const lines = reinterpret_cast<const std::byte*>(here);
-  for (std::size_t at = 0; at < sizeof(Node); at += kLineBytes) __builtin_prefetch(lines + at);
 }
 
 // Ascending keys need no search: one comparison with the greatest.
