@@ -147,14 +147,15 @@ class Scan(StoreTest):
         self.assertEqual((nothing['entries'], nothing['count']), ([], 0))
 
     def test_expiries(self):
-        began = time.time() * 1000
-        store = make_store(self.folder / 'expiring', 'expiring')
+        began, store = time.time() * 1000, make_store(self.folder / 'expiring', 'expiring')
         time.sleep(0.002)
         entry, = json.loads(self.expect(OK, 'scan', store, '--json').stdout)['entries']
-        lifetime = entry.pop('expiry') - began
-        self.assertEqual(entry, {'key': 'hour', 'value': 'v'})
-        self.assertTrue(3_600_000 - 1 <= lifetime <= 3_660_000, lifetime)
-        self.assertEqual(self.expect(OK, 'scan', store).stdout, b'hour\tv\n')
+        self.assertEqual((entry['key'], entry['value']), ('hour', 'v'))
+        self.assertTrue(3_599_999 <= (expiry := entry['expiry']) - began <= 3_660_000, expiry)
+        log = self.expect(OK, 'wal', store, '--records').stdout.decode()
+        self.assertRegex(log, rf'put until {expiry} +1 hour\n(.*\n)*.*put until \d+ +1 gone\n')
+        log = self.expect(OK, 'wal', store, '--records', '--json').stdout
+        self.assertIn(b'"expiry":%d' % expiry, log.replace(b' ', b''))
 
     def test_an_interrupt_ends_with_what_is_known(self):
         store = make_store(self.folder / 'many', 'many')

@@ -131,6 +131,7 @@ class JsonPrinter final : public WalPrinter {
     json["key"] = std::move(key);
     const bool has_value = view.entry.kind != wal::EntryKind::erase;
     json["value_bytes"] = has_value ? Json(view.entry.value.size()) : Json(nullptr);
+    if (view.entry.kind == wal::EntryKind::value_with_expiry) json["expiry"] = view.entry.expiry;
     json[view.segment.value() == 0 ? "position" : "record_offset"] = view.offset;
     print("{}\n   {}", list_ == List::begun ? "" : ",", dump(json));
     list_ = List::holds;

@@ -109,10 +109,14 @@ class TextPrinter final : public WalPrinter {
   }
 
   void operation(const OperationView& view) override {
-    std::string line = fmt::format(
-        kOperationLine, place_text(view), view.sequence.value(), name_of(view.entry.kind),
-        view.entry.kind == wal::EntryKind::erase ? "-"
-                                                 : fmt::format("{}", view.entry.value.size()));
+    std::string name(name_of(view.entry.kind));
+    if (view.entry.kind == wal::EntryKind::value_with_expiry) {
+      name += fmt::format(" until {}", view.entry.expiry);
+    }
+    std::string line = fmt::format(kOperationLine, place_text(view), view.sequence.value(), name,
+                                   view.entry.kind == wal::EntryKind::erase
+                                       ? "-"
+                                       : fmt::format("{}", view.entry.value.size()));
     append_text(line, view.entry.key, form_.keys);
     print("{}\n", line);
   }
