@@ -162,7 +162,8 @@ void Run::step() {
       return recover();
     case Action::kill:
       note("model: kill");
-      storage_.kill();
+      // Where the power went unnoticed, as by writes into a mapping, nothing is left to be killed.
+      if (storage_.has_power()) storage_.kill();
       return recover();
     case Action::cut_power: return plan_power_cut(40);
     case Action::fault: return plan_fault();
