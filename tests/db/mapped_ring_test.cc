@@ -95,7 +95,7 @@ TEST_CASE("mapped: why it is not is told, and costs no open") {
 
 TEST_CASE("mapped: when the file is not backed any more, all of it is drained, and writes go on") {
   for (const int error : {EIO, ENOSPC}) {
-    for (const std::uint64_t skip : {0, 1, 5}) {
+    for (const std::uint64_t skip : {0U, 1U, 5U}) {
       World world(1);
       {
         Db db = world.open(settings());
