@@ -18,6 +18,7 @@ struct LogStats {
   /// Groups that were made durable, by one flush of the device each; records / drains is the size
   /// of a group.
   std::uint64_t drains = 0;
+  std::uint64_t rolls = 0;  ///< From a full segment to the next one.
   std::uint64_t marks = 0;  ///< Empty frames behind an idle log's last group.
   /// Mode interval: the log's buffer is the memory of a file, so that a write costs no system call.
   bool mapped = false;

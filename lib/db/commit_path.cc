@@ -57,6 +57,9 @@ CommitPath::CommitPath(LogFiles files, ReadPath& reads, const io::Environment& e
                                        : UINT64_MAX),
       drained_(log_->ring().position),
       tail_end_(drained_),
+      segment_bytes_(files.segment_bytes),
+      prepare_at_(segment_bytes_ / 2),
+      writes_zeros_(files.writes_zeros),
       segment_end_(log_->end().offset),
       zeros_end_(segment_end_),
       durable_(last_.value()) {
@@ -122,6 +125,11 @@ Result<Commit> CommitPath::commit(std::string_view entries, memtable::Memtable::
 // Returns with room for the write; may let go of the lock meanwhile.
 Result<void> CommitPath::admit(Waiter& write, Deadline& deadline, Commit& commit) noexcept {
   if (failure_) return std::unexpected(failure_->refusal);
+  if (no_slots_ && is_full()) {
+    return base::fail(ErrorCode::no_space,
+                      "the log has all the segments that it may have, and they are full: in this "
+                      "version nothing leaves it");
+  }
   commit.cause = try_admit(write);
   if (commit.cause != StallCause::none) {
     const io::Time began = clock_.now();
@@ -243,7 +251,7 @@ Result<void> CommitPath::close() noexcept {
   worker_->stop();
   if (ended) ended = log_->mark(/*clean_end=*/true);
   // The zeros behind the end are of no use any more. That they stay is no error.
-  if (ended && ahead_) static_cast<void>(log_->file().resize(log_->end().offset));
+  if (ended && writes_zeros_) static_cast<void>(log_->file().resize(log_->end().offset));
   return ended;
 }
 

@@ -12,8 +12,10 @@
 // 3. A leader hands over to the next one first, then wakes its followers, each with its own result.
 //    Nobody takes the lock to learn it, so there is no convoy; a leader leads once.
 // 4. silt-log drains when nobody waits who may: for tickets, for deadlines, when the ring fills, at
-//    the interval. When the log was idle for a second it drains one empty frame, which proves that
-//    the last one was durable.
+//    the interval. It also writes what the drains will need: zeros behind the segment's end, and,
+//    when half of it is full, the slot of the next one. A drain that finds the segment full goes on
+//    in the next one if it is ready, else beyond the end. When the log was idle for a second it
+//    drains one empty frame, which proves that the last one was durable.
 //
 // A write is acknowledged when the mode says so: durable and then visible (every_commit), with the
 // operating system and then visible (interval), visible at once (write_back). In a mapped ring it
@@ -67,9 +69,11 @@ namespace siltstone::db {
 /// What the log is written with.
 struct LogFiles {
   std::unique_ptr<wal::SegmentWriter> log;
-  /// Null where zeros ahead gain little: buffered, and where drains are few and large, and must not
-  /// wait for silt-log to end a step.
   std::unique_ptr<wal::SegmentAhead> ahead;
+  std::uint64_t segment_bytes = 0;  ///< At which the segment in use is full.
+  /// Zeros are written behind its end. They gain little where writes are buffered, and where drains
+  /// are few and large, and must not wait for silt-log to end a step.
+  bool writes_zeros = false;
   std::unique_ptr<wal::TailWriter> tail;      ///< Null but in mode interval.
   std::unique_ptr<io::Mapping> mapping = {};  ///< Of the tail's file; null where it is not mapped.
   std::optional<Error> why_not_mapped = {};
@@ -123,7 +127,8 @@ class CommitPath {
     base::Sequence last;
     bool is_mark = false;      // an empty frame
     bool is_large = false;     // one record that never enters the ring
-    bool meets_zeros = false;  // goes where zeros are being written
+    bool rolls = false;        // begins with going on in the next segment
+    bool meets_zeros = false;  // goes where zeros are being written, or leaves that segment
   };
   /// One kind of work, and who waits for it.
   struct Turn {
@@ -212,6 +217,11 @@ class CommitPath {
   [[nodiscard]] bool wants_drain() const noexcept SILT_REQUIRES(mutex_);
   void ask_log(Errands& errands) noexcept SILT_REQUIRES(mutex_);
   void arm_interval(Errands& errands) noexcept SILT_REQUIRES(mutex_);
+  [[nodiscard]] bool is_full() const noexcept SILT_REQUIRES(mutex_) {
+    return segment_end_ >= segment_bytes_;
+  }
+  [[nodiscard]] bool wants_segment() const noexcept SILT_REQUIRES(mutex_);
+  void prepare_segment() noexcept SILT_EXCLUDES(mutex_);
   [[nodiscard]] bool wants_zeros() const noexcept SILT_REQUIRES(mutex_);
   void write_zeros() noexcept SILT_EXCLUDES(mutex_);
 
@@ -251,7 +261,16 @@ class CommitPath {
   io::Time mark_due_ SILT_GUARDED_BY(mutex_) = io::kNever;
   base::Sequence mark_seen_ SILT_GUARDED_BY(mutex_);
 
+  // The next segment: silt-log's until has_next_, then of the drain that rolls.
+  std::optional<wal::NextSegment> next_;
+  bool has_next_ SILT_GUARDED_BY(mutex_) = false;
+  bool rolling_ SILT_GUARDED_BY(mutex_) = false;         // a drain is under way that began in it
+  bool no_slots_ SILT_GUARDED_BY(mutex_) = false;        // there will not be one
+  std::uint64_t segment_bytes_ SILT_GUARDED_BY(mutex_);  // at which the one in use is full
+  std::uint64_t prepare_at_ SILT_GUARDED_BY(mutex_);     // its end from which the next is made
+
   // Zeros ahead of the segment's end. A drain that goes beyond them waits while some are written.
+  const bool writes_zeros_;
   std::uint64_t segment_end_ SILT_GUARDED_BY(mutex_);    // as of the last good drain
   std::uint64_t drain_reach_ SILT_GUARDED_BY(mutex_){};  // of the drain under way, at most
   std::uint64_t zeros_end_ SILT_GUARDED_BY(mutex_);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/yield.h"
 #include "db/commit_path.h"
+#include "db/guard.h"
 
 namespace siltstone::db {
 namespace {
@@ -21,6 +22,8 @@ constexpr std::size_t kBusyBytes = std::size_t{64} << 10;
 // Bytes of the memtable to have ready for each byte of the log: a record takes up to twice its size
 // there, and the next drain comes when as much is written again.
 constexpr std::size_t kMemtableShare = 4;
+// How much further a segment grows before its successor is tried again, when it could not be made.
+constexpr std::uint64_t kTryAgainBytes = std::uint64_t{1} << 20;
 // How soon silt-log looks again when its work is due while somebody else is at it.
 constexpr io::Duration kLookAgain = std::chrono::milliseconds(1);
 
@@ -60,10 +63,19 @@ CommitPath::Group CommitPath::begin(Work work) noexcept {
   return group;
 }
 
-// Where a drain may write, so that no zeros are written there meanwhile.
+// In which segment a drain writes, and where in it, so that no zeros are written there meanwhile.
 void CommitPath::reach_for(Group& group) noexcept {
+  group.rolls = is_full() && has_next_;
+  if (group.rolls) {
+    has_next_ = false;
+    rolling_ = true;
+    segment_end_ = wal::kFirstFrameOffset;
+    segment_bytes_ = next_->size_bytes;
+    prepare_at_ = segment_bytes_ / 2;
+    zeros_end_ = next_->zeros_end;
+  }
   drain_reach_ = segment_end_ + wal::SegmentWriter::max_frame_bytes(group.records.size());
-  group.meets_zeros = drain_reach_ > zeros_end_ && writing_zeros_.load() != 0;
+  group.meets_zeros = writing_zeros_.load() != 0 && (group.rolls || drain_reach_ > zeros_end_);
 }
 
 Result<void> CommitPath::run(Work work, const Group& group) noexcept {
@@ -75,8 +87,10 @@ Result<void> CommitPath::run_drain(const Group& group) noexcept {
     parker_.wait(writing_zeros_, 1, io::kNever);
   }
   const io::Time began = clock_.now();
-  Result<void> drained =
-      group.is_mark ? log_->mark(/*clean_end=*/false) : log_->drain(group.records);
+  Result<void> drained;
+  if (group.rolls) drained = log_->roll(*std::exchange(next_, std::nullopt));
+  if (drained)
+    drained = group.is_mark ? log_->mark(/*clean_end=*/false) : log_->drain(group.records);
   const io::Time ended = clock_.now();
   const std::uint64_t segment_end = log_->end().offset;
   base::yield_point("commit: drained");
@@ -103,7 +117,9 @@ void CommitPath::end_drain(const Group& group, io::Time ended, std::uint64_t seg
   base::yield_point("commit: published");
   durable_.store(group.last.value(), std::memory_order_release);
   ++(group.is_mark ? stats_.marks : stats_.drains);
-  if (wants_zeros()) errands.wake_log = true;
+  stats_.rolls += group.rolls ? 1 : 0;
+  rolling_ = false;
+  if (wants_zeros() || wants_segment()) errands.wake_log = true;
   if (group.is_large) admission_.end_large();
   if (group.is_mark) {
     mark_armed_ = false;
@@ -250,6 +266,7 @@ void CommitPath::arm_interval(Errands& errands) noexcept {
 // Waits for the device, which a step should not: its thread has nothing else to do.
 io::Time CommitPath::log_step() noexcept {
   std::optional<Group> group;
+  bool prepares = false;
   {
     const base::MutexLock lock(mutex_);
     const io::Time now = clock_.now();
@@ -258,19 +275,42 @@ io::Time CommitPath::log_step() noexcept {
       expiry_armed_ = false;
       expiry_due_ = io::kNever;
     }
-    if (!drain_.busy && !failure_) group = log_work(now);
-    if (!group && !wants_zeros()) return next_log_step(now);
+    prepares = wants_segment();
+    // Drains come first, but not for ever.
+    if (!drain_.busy && !failure_ && !(prepares && is_full())) group = log_work(now);
+    if (!group && !prepares && !wants_zeros()) return next_log_step(now);
   }
-  if (!group) {
+  if (group) {
+    static_cast<void>(run_drain(*group));  // whoever waits for it is told
+    // As much will come again, and more in the memtable: this thread has the time to zero pages.
+    if (group->records.size() >= kBusyBytes) {
+      reads_.memtable().prefault(kMemtableShare * group->records.size());
+    }
+  } else if (prepares) {
+    prepare_segment();
+  } else {
     write_zeros();
-    return io::Time::min();
-  }
-  static_cast<void>(run_drain(*group));  // whoever waits for it is told
-  // As much will come again, and more in the memtable: this thread has the time to zero pages.
-  if (group->records.size() >= kBusyBytes) {
-    reads_.memtable().prefault(kMemtableShare * group->records.size());
   }
   return io::Time::min();
+}
+
+bool CommitPath::wants_segment() const noexcept {
+  if (has_next_ || rolling_ || no_slots_ || failure_ || stats_.drains == 0) return false;
+  return segment_end_ >= prepare_at_;
+}
+
+// That it cannot be made is no failure of the log: the segment in use grows on.
+void CommitPath::prepare_segment() noexcept {
+  auto next = guarded([this] { return ahead_->prepare(); });
+  const base::MutexLock lock(mutex_);
+  if (!next) {
+    prepare_at_ = segment_end_ + kTryAgainBytes;
+  } else if (*next) {
+    next_.emplace(**std::move(next));
+    has_next_ = true;
+  } else {
+    no_slots_ = true;
+  }
 }
 
 std::optional<CommitPath::Group> CommitPath::log_work(io::Time now) noexcept {
@@ -290,14 +330,16 @@ std::optional<CommitPath::Group> CommitPath::log_work(io::Time now) noexcept {
 // Before the drains come within half of what is to be kept ahead of them; a store that is opened
 // and not written to stays as it is.
 bool CommitPath::wants_zeros() const noexcept {
-  if (ahead_ == nullptr || failure_ || stats_.drains == 0) return false;
-  return zeros_end_ < segment_end_ + (wal::SegmentAhead::goal(segment_end_) - segment_end_) / 2;
+  if (!writes_zeros_ || rolling_ || failure_ || stats_.drains == 0) return false;
+  const std::uint64_t wanted = wal::SegmentAhead::goal(segment_end_, segment_bytes_) - segment_end_;
+  return wanted != 0 && zeros_end_ < segment_end_ + wanted / 2;
 }
 
 void CommitPath::write_zeros() noexcept {
-  std::uint64_t segment_end = 0;
+  std::uint64_t begin = 0;
   {
     const base::MutexLock lock(mutex_);
+    if (rolling_) return;
     zeros_end_ = std::max(zeros_end_, segment_end_);
     // A drain is at work there: once it is done, the frames will have made the file longer.
     if (drain_.busy && drain_reach_ > zeros_end_) {
@@ -305,12 +347,13 @@ void CommitPath::write_zeros() noexcept {
       return;
     }
     writing_zeros_.store(1);
-    segment_end = zeros_end_;
+    begin = zeros_end_;
   }
-  ahead_->step(segment_end);
+  const auto written = ahead_->write_zeros(log_->file(), begin);
   {
     const base::MutexLock lock(mutex_);
-    zeros_end_ = ahead_->end();
+    // A drain that leaves the segment has its zeros elsewhere.
+    if (!rolling_) zeros_end_ = written ? begin + wal::SegmentAhead::kStepBytes : UINT64_MAX;
     writing_zeros_.store(0);
   }
   parker_.wake(writing_zeros_, io::kWakeAll);

@@ -132,10 +132,11 @@ Result<Parts> open_to_write(const Settings& settings, io::Environment environmen
   LogFiles files{.log = std::move(log.writer), .ahead = {}, .tail = {}};
   // Both are plain calls: buffered writes a ring would hand to a thread of the kernel, and zeros
   // are written one step after the other.
-  if (settings.durability == Durability::every_commit && files.log->file().direct()) {
-    files.ahead =
-        SILT_TRY(wal::SegmentAhead::make(plain, files.log->file(), files.log->end().offset));
-  }
+  files.ahead = SILT_TRY(wal::SegmentAhead::make(plain, *environment.entropy, std::move(log.wal),
+                                                 settings.segments, parts.recovered.unused));
+  files.segment_bytes = settings.segments.of(parts.recovered.chain.size());
+  files.writes_zeros =
+      settings.durability == Durability::every_commit && files.log->file().direct();
   if (settings.durability == Durability::interval) {
     files.tail = SILT_TRY(
         wal::TailWriter::open(plain, dir, commit.ring_bytes, parts.recovered.ring.position));

@@ -9,6 +9,7 @@
 #include <siltstone/options.h>
 
 #include "io/uring_storage.h"
+#include "wal/segment_ahead.h"
 
 namespace siltstone::db {
 
@@ -27,6 +28,7 @@ struct Settings {
   std::chrono::nanoseconds sync_interval = std::chrono::milliseconds(100);  ///< Mode interval.
   std::size_t log_buffer_bytes = std::size_t{8} << 20;
   std::uint64_t write_buffer_ops = UINT64_MAX;  ///< Mode write_back.
+  wal::SegmentSizes segments = {};              ///< Tests have small ones.
 };
 
 }  // namespace siltstone::db

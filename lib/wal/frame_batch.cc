@@ -47,4 +47,11 @@ void FrameBatch::clear() noexcept {
   used_ = 0;
 }
 
+void FrameBatch::restart(std::uint64_t nonce, std::uint64_t offset) noexcept {
+  SILT_ASSERT(used_ == 0);
+  SILT_ASSERT(offset % kBlockBytes == 0);
+  nonce_ = nonce;
+  begin_ = offset;
+}
+
 }  // namespace siltstone::wal

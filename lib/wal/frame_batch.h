@@ -27,9 +27,11 @@ class FrameBatch {
   [[nodiscard]] base::Bytes bytes() const noexcept { return buffer_.bytes().first(used_); }
   /// Goes on behind the frames, which are gone.
   void clear() noexcept;
+  /// Goes on in another segment. Requires that there are no frames.
+  void restart(std::uint64_t nonce, std::uint64_t offset) noexcept;
 
  private:
-  const std::uint64_t nonce_;
+  std::uint64_t nonce_;
   base::AlignedBuffer buffer_;
   std::uint64_t begin_;
   std::size_t used_ = 0;

@@ -58,7 +58,7 @@ class SegmentMaker {
   /// The segment, durable, and where its writer starts.
   [[nodiscard]] Result<WriterStart> make();
 
-  /// The slot it is in, and whether it holds the frames of the last one, which is void now.
+  /// The slot it is in, and whether it holds all that the last one did, which is void now.
   [[nodiscard]] const std::string& slot() const noexcept { return slot_; }
   [[nodiscard]] bool replaced_last() const noexcept { return replaces_last_; }
 
@@ -81,6 +81,7 @@ class SegmentMaker {
   std::string slot_;
   WriterStart start_;
   std::unique_ptr<io::File> last_;
+  bool copies_last_ = false;
   bool replaces_last_ = false;
 };
 
@@ -89,11 +90,11 @@ Result<WriterStart> SegmentMaker::make() {
   start_.header = new_header();
   start_.next = tail_.next;
   start_.ring = {base::SessionId{draw(entropy_)}, base::RingPosition{}};
-  const bool has_frames = replaces_last_ || tail_.records != 0;
+  const bool has_frames = copies_last_ || tail_.records != 0;
   if (!has_frames) start_.header.ring = start_.ring;
 
   for (const std::string& name : found_.unfinished) SILT_TRY(wal_.remove(name));
-  slot_ = fmt::format("{}", found_.free_slot);
+  slot_ = fmt::format("{}", SILT_TRY(list_slots(wal_)).free_number);
   const std::string unfinished = slot_ + ".new";
   const io::OpenOptions options{
       .access = io::Access::read_write, .create = true, .exclusive = true, .direct = true};
@@ -110,11 +111,14 @@ Result<WriterStart> SegmentMaker::make() {
 }
 
 // What was read directly is on the device, and durable after one sync. What came through the page
-// cache may be nowhere else, even though a sync says ok.
+// cache may be nowhere else, even though a sync says ok. Where there are no records nothing needs a
+// proof: the segment before was proved when this one was made.
 Result<void> SegmentMaker::prove_last() {
   if (found_.chain.empty()) return {};
-  last_ = SILT_TRY(open_slot(wal_, found_.chain.back().slot, {.direct = true}));
-  replaces_last_ = !last_->direct();
+  const Segment& last = found_.chain.back();
+  last_ = SILT_TRY(open_slot(wal_, last.slot, {.direct = true}));
+  copies_last_ = !last_->direct() && last.records != 0;
+  replaces_last_ = !last_->direct() || (last.records == 0 && !found_.damage);
   return replaces_last_ ? Result<void>() : channel_.sync(*last_);
 }
 
@@ -139,7 +143,7 @@ SegmentHeader SegmentMaker::new_header() const {
 /// Writes what is not known to be durable anywhere else, and a mark that begins the new session.
 Result<void> SegmentMaker::write_frames(io::File& file) {
   FrameBatch frames(start_.header.nonce, kFirstFrameOffset, kMaxFrameBytes);
-  if (replaces_last_) SILT_TRY(copy_last(file, frames));
+  if (copies_last_) SILT_TRY(copy_last(file, frames));
   SILT_TRY(copy_tail(file, frames));
   if (frames.payload().empty()) SILT_TRY(write_out(file, frames));
   FrameHeader mark;
@@ -206,9 +210,7 @@ Result<void> SegmentMaker::copy_tail(io::File& file, FrameBatch& frames) {
 
 Result<void> SegmentMaker::write_headers(io::File& file) {
   const BlockBuffer blocks(kFirstFrameOffset);
-  std::ranges::fill(blocks.bytes(), std::byte{0});
-  encode(start_.header, blocks.bytes().first<kSegmentHeaderBytes>());
-  encode(start_.header, blocks.bytes().subspan<kBlockBytes, kSegmentHeaderBytes>());
+  encode_copies(start_.header, blocks.bytes().first<kFirstFrameOffset>());
   return channel_.write_all(file, 0, base::Bytes(blocks.bytes()));
 }
 
@@ -280,6 +282,7 @@ Result<OpenedLog> open_log(const io::Environment& environment, io::Directory& di
   auto file =
       SILT_TRY(open_slot(*wal, maker.slot(), {.access = io::Access::read_write, .direct = true}));
   log.store = start.header.store;
+  log.wal = std::move(wal);
   log.writer = std::make_unique<SegmentWriter>(std::move(channel), std::move(file), start, codec);
   return log;
 }

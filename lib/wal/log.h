@@ -6,8 +6,9 @@
 //    before it nothing that counts has changed. A crash at any step only leaves an `N.new`.
 // 2. Before open_log() returns, everything it handed to the sink is durable. Direct reads and one
 //    sync of the last segment prove that it is; where reads are not direct they prove nothing, so
-//    the frames of that segment are written again, into the new one, which replaces it. Records of
-//    the ring's file that continue the log are written into the new segment as well.
+//    the frames of that segment are written again, into the new one, which replaces it. One without
+//    records is replaced too, so that opening takes no room for ever. Records of the ring's file
+//    that continue the log are written into the new segment as well.
 // 3. Every open begins a new session of the ring, named by a durable frame or header: what the
 //    ring's file holds of an earlier one is void from then on.
 // 4. Ids of segments are never reused, and sequences only grow.
@@ -37,7 +38,8 @@ struct LogOptions {
 struct OpenedLog {
   base::StoreId store;
   std::unique_ptr<SegmentWriter> writer;
-  LogState recovered;  ///< What was there before; an empty chain in a new store.
+  std::unique_ptr<io::Directory> wal;  ///< Where the slots are.
+  LogState recovered;                  ///< What was there before; an empty chain in a new store.
 };
 
 /// Opens the log of the store in directory `dir`, which the caller holds the lock of, for writing;

@@ -65,6 +65,30 @@ Result<void> SegmentWriter::mark(bool clean_end) noexcept {
   return outcome;
 }
 
+// Should the header be durable although this fails, nothing is lost: it names the end of what was
+// drained, and nothing is written behind that any more.
+Result<void> SegmentWriter::roll(NextSegment next) noexcept {
+  if (failure_) return std::unexpected(*failure_);
+  SegmentHeader header = header_;
+  header.id = header_.id.next();
+  header.nonce = next.nonce;
+  header.predecessor = end();
+  header.first = next_;
+  header.ring = ring_;
+  encode_copies(header, next.headers.bytes().first<kFirstFrameOffset>());
+  file_ = std::move(next.file);
+  Result<void> begun = write(0, next.headers.bytes());
+  if (begun && !file_->direct()) begun = channel_->sync(*file_);
+  if (!begun) {
+    failure_ = begun.error();
+    return begun;
+  }
+  header_ = header;
+  frames_.restart(header.nonce, kFirstFrameOffset);
+  durable_end_ = kFirstFrameOffset;
+  return {};
+}
+
 // Two neighbouring frames hold more than a full one.
 std::uint64_t SegmentWriter::max_frame_bytes(std::uint64_t record_bytes) noexcept {
   const std::uint64_t frames = 2 * (record_bytes / kFrameTargetBytes) + 2;
@@ -203,9 +227,13 @@ void SegmentWriter::seal(FrameHeader header) noexcept {
   frames_.seal(header);
 }
 
-Result<void> SegmentWriter::write_frames() noexcept {
+Result<void> SegmentWriter::write(std::uint64_t offset, base::Bytes bytes) noexcept {
   const auto durability = file_->direct() ? io::Durability::durable : io::Durability::none;
-  SILT_TRY(channel_->write_all(*file_, frames_.begin(), frames_.bytes(), durability));
+  return channel_->write_all(*file_, offset, bytes, durability);
+}
+
+Result<void> SegmentWriter::write_frames() noexcept {
+  SILT_TRY(write(frames_.begin(), frames_.bytes()));
   frames_.clear();
   return {};
 }

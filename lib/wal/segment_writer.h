@@ -1,4 +1,5 @@
-// The drain: writes groups of records as frames at the end of the segment that this open made.
+// The drain: writes groups of records as frames at the end of the log, in the segment that this
+// open made, and in those that follow it.
 //
 // Invariants:
 // 1. Every drain starts at a fresh block, so that sectors once durable are never written again.
@@ -8,7 +9,9 @@
 //    next open.
 // 4. Each record is checked against its checksum after it was copied out, so that memory that
 //    changed since encode_record() is found before the record counts.
-// 5. A drain allocates nothing: all its memory is had when the writer is made.
+// 5. A drain allocates nothing: all its memory is had when the writer is made, or the next segment.
+// 6. A segment has a successor only when all its frames are durable, and gets no more of them then.
+//    The successor's header is durable before the first frame behind it. No drain lies in two.
 #pragma once
 
 #include <cstddef>
@@ -24,6 +27,7 @@
 #include "base/ids.h"
 #include "io/complete.h"
 #include "io/storage.h"
+#include "wal/block_buffer.h"
 #include "wal/frame_batch.h"
 #include "wal/record.h"
 #include "wal/wal_format.h"
@@ -40,6 +44,16 @@ struct WriterStart {
   std::uint64_t end = kFirstFrameOffset;
   base::Sequence next{1};  ///< Of the next operation.
   RingPlace ring;          ///< Of the next record.
+};
+
+/// A slot that is ready to be the next segment, but for the header: its name is durable, and its
+/// first three blocks are zeros.
+struct NextSegment {
+  std::unique_ptr<io::File> file;
+  BlockBuffer headers;           ///< Room for both copies.
+  std::uint64_t nonce = 0;       ///< Drawn at random.
+  std::uint64_t zeros_end = 0;   ///< Before here, every block was written once.
+  std::uint64_t size_bytes = 0;  ///< It is full when its frames reach this; a drain may go beyond.
 };
 
 /// Thread-bound: one call at a time; each sees what the ones before it did.
@@ -63,12 +77,15 @@ class SegmentWriter {
   /// closes, and later calls answer `closed`.
   [[nodiscard]] Result<void> mark(bool clean_end) noexcept;
 
+  /// Goes on in another slot: the next drain is the first in it.
+  [[nodiscard]] Result<void> roll(NextSegment next) noexcept;
+
   /// The sequence that the next operation will get, and the place of the next record.
   [[nodiscard]] base::Sequence next() const noexcept { return next_; }
   [[nodiscard]] RingPlace ring() const noexcept { return ring_; }
   /// Behind the last frame that is durable.
   [[nodiscard]] LogPlace end() const noexcept { return {header_.id, durable_end_}; }
-  /// The segment's file; lives as long as the writer.
+  /// The segment's file; lives until the next roll(), or as long as the writer.
   [[nodiscard]] io::File& file() noexcept { return *file_; }
   /// Most bytes of the segment that draining so many bytes of records takes.
   [[nodiscard]] static std::uint64_t max_frame_bytes(std::uint64_t record_bytes) noexcept;
@@ -90,14 +107,15 @@ class SegmentWriter {
   [[nodiscard]] FrameHeader frame_header(FrameKind kind) const noexcept;
   void close_frame() noexcept;
   void seal(FrameHeader header) noexcept;
+  [[nodiscard]] Result<void> write(std::uint64_t offset, base::Bytes bytes) noexcept;
   [[nodiscard]] Result<void> write_frames() noexcept;
   [[nodiscard]] Result<void> finish() noexcept;
   [[nodiscard]] Result<void> end_drain(Result<void> outcome) noexcept;
   void begin_drain() noexcept;
 
   const std::unique_ptr<io::Channel> channel_;
-  const std::unique_ptr<io::File> file_;
-  const SegmentHeader header_;
+  std::unique_ptr<io::File> file_;
+  SegmentHeader header_;
   const base::Codec codec_;
 
   FrameBatch frames_;

@@ -44,8 +44,8 @@ std::optional<SlotName> parse_name(std::string_view name) {
   return result;
 }
 
-Result<Slot> read_slot(io::Directory& wal, io::Channel& channel, io::File& file, std::string name,
-                       bool read_only) {
+Result<Slot> read_slot_once(io::Directory& wal, io::Channel& channel, io::File& file,
+                            std::string name, bool read_only) {
   Slot slot;
   slot.path = fmt::format("{}/{}", wal.path(), name);
   slot.name = std::move(name);
@@ -69,6 +69,16 @@ Result<Slot> read_slot(io::Directory& wal, io::Channel& channel, io::File& file,
   slot.has_frames =
       std::ranges::any_of(behind, [](std::byte byte) { return byte != std::byte{0}; });
   return slot;
+}
+
+/// A writer may be at the headers of a slot that it goes on in: what looks odd is read again.
+Result<Slot> read_slot(io::Directory& wal, io::Channel& channel, io::File& file, std::string name,
+                       bool read_only) {
+  Slot slot = SILT_TRY(read_slot_once(wal, channel, file, name, read_only));
+  const bool is_whole = std::ranges::all_of(
+      slot.copies, [](const auto& copy) { return copy.state == HeaderState::valid; });
+  if (is_whole || slot.is_unused() || !read_only) return slot;
+  return read_slot_once(wal, channel, file, std::move(name), read_only);
 }
 
 // A format that is not ours must not be taken for damage.
@@ -119,12 +129,10 @@ Result<void> check_identities(std::span<const Slot> slots) {
 Result<std::optional<Slots>> try_read_slots(io::Directory& wal, io::Channel& channel,
                                             bool read_only) {
   Slots result;
-  std::set<std::uint64_t> taken;
   base::SegmentId newest;
   for (std::string& name : SILT_TRY(wal.list())) {
     const auto parsed = parse_name(name);
     if (!parsed) continue;
-    taken.insert(parsed->number);
     if (parsed->suffix == "new") result.unfinished.push_back(name);
     if (parsed->suffix) continue;
     auto file = open_slot(wal, name, {.direct = true});
@@ -139,7 +147,6 @@ Result<std::optional<Slots>> try_read_slots(io::Directory& wal, io::Channel& cha
     }
   }
   SILT_TRY(check_identities(result.slots));
-  while (taken.contains(result.free_number)) ++result.free_number;
   return result;
 }
 
@@ -171,6 +178,19 @@ bool Slot::is_unused() const noexcept {
   return !has_frames && std::ranges::all_of(copies, [](const auto& copy) {
     return copy.state == HeaderState::zero;
   });
+}
+
+Result<SlotNames> list_slots(io::Directory& wal) {
+  SlotNames result;
+  std::set<std::uint64_t> taken;
+  for (const std::string& name : SILT_TRY(wal.list())) {
+    const auto parsed = parse_name(name);
+    if (!parsed) continue;
+    taken.insert(parsed->number);
+    if (!parsed->suffix) ++result.slots;
+  }
+  while (taken.contains(result.free_number)) ++result.free_number;
+  return result;
 }
 
 Result<std::unique_ptr<io::File>> open_slot(io::Directory& wal, std::string_view name,

@@ -37,10 +37,19 @@ struct Slot {
 struct Slots {
   std::vector<Slot> slots;
   std::vector<std::string> unfinished;  ///< `N.new`: creations that did not end.
-  std::uint64_t free_number = 0;        ///< The lowest that no name begins with.
   /// The newest segment, kept open: it is the only one that a writer may remove meanwhile.
   std::unique_ptr<io::File> newest;
 };
+
+/// Most slots that a log grows to by itself. An open makes one more if it must.
+inline constexpr std::size_t kMaxSlots = 64;
+
+/// What the names in wal/ tell.
+struct SlotNames {
+  std::size_t slots = 0;          ///< Files whose name is a slot number.
+  std::uint64_t free_number = 0;  ///< The lowest that no name begins with.
+};
+[[nodiscard]] Result<SlotNames> list_slots(io::Directory& wal);
 
 /// Opens a slot for transfers of whole blocks: direct where the file system can do that with blocks
 /// of ours, buffered otherwise.

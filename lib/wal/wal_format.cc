@@ -106,6 +106,13 @@ void encode(const SegmentHeader& header, std::span<std::byte, kSegmentHeaderByte
   put_checksum(out, kSegmentChecksumOffset, segment_header_checksum(out));
 }
 
+void encode_copies(const SegmentHeader& header,
+                   std::span<std::byte, kFirstFrameOffset> out) noexcept {
+  std::ranges::fill(out, std::byte{0});
+  encode(header, out.first<kSegmentHeaderBytes>());
+  encode(header, out.subspan<kBlockBytes, kSegmentHeaderBytes>());
+}
+
 DecodedSegmentHeader decode_segment_header(base::Bytes block, bool read_only) noexcept {
   DecodedSegmentHeader result;
   if (block.size() < kSegmentHeaderBytes) return result;

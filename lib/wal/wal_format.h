@@ -121,6 +121,9 @@ struct DecodedSegmentHeader {
 
 /// One copy of a header; the rest of its block is zero.
 void encode(const SegmentHeader& header, std::span<std::byte, kSegmentHeaderBytes> out) noexcept;
+/// Both copies, each in a block of its own with zeros behind it.
+void encode_copies(const SegmentHeader& header,
+                   std::span<std::byte, kFirstFrameOffset> out) noexcept;
 /// Takes apart one copy. `block` is all of its block, or what there is of it; may be hostile.
 /// `read_only`: compatible features that are unknown do no harm.
 [[nodiscard]] DecodedSegmentHeader decode_segment_header(base::Bytes block,

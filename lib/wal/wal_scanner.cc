@@ -49,7 +49,6 @@ class Scanner {
 
 Result<LogState> Scanner::run() {
   slots_ = SILT_TRY(read_slots(wal_, channel_, options_.read_only));
-  state_.free_slot = slots_.free_number;
   state_.unfinished = slots_.unfinished;
   for (const Slot& slot : slots_.slots) {
     if (const auto* header = slot.header()) state_.highest = std::max(state_.highest, header->id);
@@ -68,7 +67,9 @@ Result<LogState> Scanner::run() {
   }
   for (const std::size_t i : chain.given_up) SILT_TRY(give_up_slot(slots_.slots[i]));
   for (const Slot& slot : slots_.slots) {
-    if (slot.is_unused()) pieces_.range(slot, PieceState::unused, 0, slot.size_bytes);
+    if (!slot.is_unused()) continue;
+    pieces_.range(slot, PieceState::unused, 0, slot.size_bytes);
+    state_.unused.push_back(slot.name);
   }
   state_.next = std::max(state_.next, replay_.next());
   state_.ring = replay_.ring();
@@ -107,9 +108,11 @@ Result<bool> Scanner::read_segment(const Slot& slot, std::optional<std::uint64_t
   const auto file = SILT_TRY(open(slot));
   SegmentReader reader(channel_, *file, slot.header()->nonce);
   pieces_.headers(slot, PieceState::valid);
+  const std::uint64_t records_before = replay_.records();
   const WalkEnd walked =
       SILT_TRY(SegmentWalk(reader, slot, end, replay_, pieces_, options_.read_only).run());
-  state_.chain.push_back({slot.name, *slot.header(), walked.end});
+  state_.chain.push_back(
+      {slot.name, *slot.header(), walked.end, replay_.records() - records_before});
   state_.clean_end = walked.clean_end;
   if (walked.is_damage) {
     SILT_TRY(end_at_damage(slot, walked, reader));

@@ -90,6 +90,7 @@ struct Segment {
   std::string slot;  ///< File name in wal/.
   SegmentHeader header;
   std::uint64_t end = kFirstFrameOffset;  ///< Behind its last frame that counts.
+  std::uint64_t records = 0;              ///< That end in it.
 };
 
 /// What a scan found. Without segments there is no log: it was never made, or not finished.
@@ -98,7 +99,7 @@ struct LogState {
   std::vector<std::string> replaced;  ///< Slots voided by a newer segment: copies, safe to remove.
   std::vector<std::string> given_up;  ///< Slots behind damage; truncate only.
   std::vector<std::string> unfinished;  ///< Files of creations that did not end.
-  std::uint64_t free_slot = 0;          ///< The lowest number that no slot has.
+  std::vector<std::string> unused;      ///< Slots without a segment.
   base::SegmentId highest;              ///< Of any segment seen, whether it counts or not.
   base::Sequence next{1};               ///< Beyond every sequence seen, given up ones too.
   RingPlace ring;                       ///< Where the stream of records ends.

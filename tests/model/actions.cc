@@ -42,6 +42,16 @@ Action Mix::draw(support::Rng& rng) const {
   return static_cast<Action>(action);
 }
 
+void draw_settings(db::Settings& settings, support::Rng& rng) {
+  settings.compression = rng.coin() ? Compression::snappy : Compression::none;
+  // Some rings are so small that they fill up, and wrap.
+  settings.log_buffer_bytes = std::size_t{64} << (10 + rng.below(8));
+  settings.write_buffer_ops = rng.coin() ? UINT64_MAX : rng.between(10, 200);
+  // Some segments are so small that there are many of them.
+  settings.segments.first_bytes = std::uint64_t{16} << (10 + rng.below(4));
+  settings.segments.most_bytes = std::uint64_t{1} << 20;
+}
+
 Writes::Writes(support::Rng& rng)
     : keys_(rng.between(2, 60)),
       longest_(rng.coin() ? 200 : rng.between(100, 6000)),

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 
+#include "db/settings.h"
 #include "model/oracle.h"
 #include "support/rng.h"
 #include "support/sim_faults.h"
@@ -46,6 +47,9 @@ class Mix {
   std::array<std::uint64_t, kActions> weights_;
   std::uint64_t total_ = 0;
 };
+
+/// Draws what a store is opened with, but for its mode and its directory.
+void draw_settings(db::Settings& settings, support::Rng& rng);
 
 /// Draws keys and writes: few keys, so that they meet often.
 class Writes {

@@ -47,10 +47,7 @@ class Run {
         world_(options.seed, options.plant),
         storage_(world_.storage) {
     settings_.dir = kDir;
-    settings_.compression = rng_.coin() ? Compression::snappy : Compression::none;
-    // Some rings are so small that they fill up, and wrap.
-    settings_.log_buffer_bytes = std::size_t{64} << (10 + rng_.below(8));
-    settings_.write_buffer_ops = rng_.coin() ? UINT64_MAX : rng_.between(10, 200);
+    draw_settings(settings_, rng_);
     only_mode_ = rng_.coin() ? std::optional(draw_mode()) : std::nullopt;
   }
 
