@@ -1,9 +1,13 @@
 // Recovery: what the log holds becomes the memtable, and its end the visible sequence.
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include <siltstone/error.h>
 
 #include "db/read_path.h"
+#include "memtable/key.h"
 #include "wal/log.h"
 
 namespace siltstone::db {
@@ -14,9 +18,11 @@ class MemtableSink final : public wal::LogSink {
   explicit MemtableSink(ReadPath& reads) noexcept : reads_(reads) {}
 
   [[nodiscard]] Result<void> record(const wal::Record& record) override;
+  [[nodiscard]] Result<void> records(std::span<const wal::Record> records) override;
 
  private:
   ReadPath& reads_;
+  std::vector<memtable::Key> ahead_;
 };
 
 /// Stages the operations of `entries`, which must be well formed: of a write with its expiries (see

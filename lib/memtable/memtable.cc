@@ -80,6 +80,14 @@ void Memtable::get_batch(std::span<const Key> keys, base::Sequence at,
   }
 }
 
+void Memtable::prefetch(std::span<const Key> keys) const noexcept {
+  for (const Key& key : keys) tags_.prefetch(base::hash_key(key.keyspace, key.user, hash_seed_));
+  for (const Key& key : keys) {
+    Tree::Path path;
+    tree_.approach(key, path);
+  }
+}
+
 void Memtable::link(Staged&& staged, base::Sequence first) noexcept {
   const std::uint64_t linked = linked_.load(std::memory_order_relaxed);
   const bool is_known_new = staged.count_ == 1 && staged.linked_before_ == linked;

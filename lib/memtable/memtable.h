@@ -64,6 +64,10 @@ class Memtable {
   /// that these are greater than all linked before. Readers at smaller sequences do not see them.
   void link(Staged&& staged, base::Sequence first) noexcept;
 
+  /// Asks the cache for what staging and linking these keys will need: worth it for some tens of
+  /// them, right before. For the thread that links.
+  void prefetch(std::span<const Key> keys) const noexcept;
+
   /// What the newest version of `key` at or below sequence `at` says; nothing when there is none.
   /// Everything up to `at` must have been linked.
   [[nodiscard]] std::optional<Entry> get(const Key& key, base::Sequence at) const noexcept;

@@ -141,10 +141,8 @@ Result<void> Replay::accept(const FrameHeader& header, base::Bytes raw) {
     large_ += base::as_text(raw);
     return {};
   }
-  for (const Record& record : found_) {
-    SILT_TRY(sink_.record(record));
-    operation_count_ += record.count;
-  }
+  SILT_TRY(sink_.records(found_));
+  for (const Record& record : found_) operation_count_ += record.count;
   record_count_ += found_.size();
   next_ = found_.empty() ? header.first : found_.back().last() + 1;
   ring_ = header.ring;

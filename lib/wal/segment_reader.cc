@@ -1,7 +1,9 @@
-// Reads a window of the file at a time and takes frames out of it.
+// Reads a window of the file at a time and takes frames out of it. The first is read by itself, so
+// that small logs need no second request.
 #include "wal/segment_reader.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/error.h"
@@ -12,7 +14,9 @@ namespace siltstone::wal {
 namespace {
 
 // Read at once, if the frames are not larger.
-constexpr std::size_t kReadAheadBytes = std::size_t{256} << 10;
+constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
+// Before a chunk that is read ahead: for the part of a frame that came before it.
+constexpr std::size_t kRoomBytes = kMaxFrameBytes;
 
 bool is_broken(FrameState state) noexcept {
   return state == FrameState::bad_field || state == FrameState::unknown_kind;
@@ -43,24 +47,81 @@ Error why_not(const DecodedFrameHeader& decoded) noexcept {
 }  // namespace
 
 SegmentReader::SegmentReader(io::Channel& channel, io::File& file, std::uint64_t nonce)
-    : channel_(channel), file_(file), nonce_(nonce), window_(kReadAheadBytes) {}
+    : channel_(channel), file_(file), nonce_(nonce) {}
+
+base::Bytes SegmentReader::Window::from(std::uint64_t place) const noexcept {
+  if (place < offset || place > end_offset()) return {};
+  return buffer.bytes().first(end).subspan(begin + static_cast<std::size_t>(place - offset));
+}
 
 // The bytes there, fewer than asked only where the file ends.
 Result<base::Bytes> SegmentReader::fetch(std::uint64_t offset, std::size_t length) {
   SILT_ASSERT(offset % kBlockBytes == 0);
   SILT_ASSERT(length <= kMaxFrameBytes);
-  const bool inside = offset >= window_offset_ && offset - window_offset_ <= window_size_ &&
-                      window_size_ - (offset - window_offset_) >= length;
-  if (!inside) {
-    window_size_ = 0;
-    window_offset_ = offset;
-    window_.require(length);
-    window_size_ = SILT_TRY(channel_.read_to_end(file_, offset, window_.bytes()));
+  if (window_.from(offset).size() < length && !go_on(offset, length)) {
+    SILT_TRY(read_anew(offset, length));
   }
-  const base::Bytes rest = window_.bytes()
-                               .first(window_size_)
-                               .subspan(static_cast<std::size_t>(offset - window_offset_));
+  const base::Bytes rest = window_.from(offset);
   return rest.first(std::min(length, rest.size()));
+}
+
+// With what was read ahead, if that is enough: behind what the window has of the frame.
+bool SegmentReader::go_on(std::uint64_t offset, std::size_t length) {
+  const auto got = finish_ahead();
+  if (!got || offset < window_.offset || offset > window_.end_offset()) return false;
+  const base::Bytes kept = window_.from(offset);
+  const bool is_last = *got < kChunkBytes;
+  if (!is_last && kept.size() + *got < length) return false;
+  ahead_.begin = kRoomBytes - kept.size();
+  ahead_.end = kRoomBytes + *got;
+  ahead_.offset = offset;
+  std::ranges::copy(kept, ahead_.buffer.bytes().subspan(ahead_.begin).begin());
+  std::swap(window_, ahead_);
+  if (!is_last) start_ahead();
+  return true;
+}
+
+Result<void> SegmentReader::read_anew(std::uint64_t offset, std::size_t length) {
+  forget();
+  const std::size_t wanted = std::max(kChunkBytes, length);
+  window_.buffer.require(kRoomBytes + wanted);
+  const auto space = window_.buffer.bytes().subspan(kRoomBytes, wanted);
+  const std::size_t got = SILT_TRY(channel_.read_to_end(file_, offset, space));
+  window_.begin = kRoomBytes;
+  window_.end = kRoomBytes + got;
+  window_.offset = offset;
+  if (got == wanted) start_ahead();
+  return {};
+}
+
+void SegmentReader::start_ahead() {
+  ahead_.buffer.require(kRoomBytes + kChunkBytes);
+  auto space = ahead_.buffer.bytes().subspan(kRoomBytes, kChunkBytes);
+  const std::size_t half = kChunkBytes / 2;
+  std::uint64_t offset = window_.end_offset();
+  for (io::Transfer& transfer : halves_) {
+    channel_.read(transfer, file_, offset, space.first(half), io::AtEnd::stop);
+    space = space.subspan(half);
+    offset += half;
+  }
+  reading_ = true;
+  channel_.poll();
+}
+
+// How much there is; nothing where nothing was asked for. An error is met again, by whoever needs
+// these bytes and reads them.
+std::optional<std::size_t> SegmentReader::finish_ahead() {
+  if (!std::exchange(reading_, false)) return std::nullopt;
+  for (const io::Transfer& transfer : halves_) channel_.wait(transfer);
+  const auto& first = halves_[0].outcome();
+  const auto& second = halves_[1].outcome();
+  if (!first || !second) return std::nullopt;
+  return *first == kChunkBytes / 2 ? *first + *second : *first;
+}
+
+void SegmentReader::forget() noexcept {
+  static_cast<void>(finish_ahead());
+  window_.begin = window_.end = 0;
 }
 
 void SegmentReader::refuse(Frame& frame, FrameCheck check, const Error& why) const {

@@ -1,6 +1,10 @@
-// Reads the frames of one segment. Memory is bounded by the largest frame, whatever the file says.
+// Reads the frames of one segment, and ahead of them: what comes next is on its way while a frame
+// is checked and its records are taken in. Memory is bounded by the largest frame, whatever the
+// file says.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -51,10 +55,27 @@ class SegmentReader {
   /// Size of the file, now.
   [[nodiscard]] Result<std::uint64_t> size();
   /// Forgets what was read ahead: the next call sees the file as it is then.
-  void forget() noexcept { window_size_ = 0; }
+  void forget() noexcept;
 
  private:
+  /// A range of the file in memory: the chunk that was read lies behind room for as much of a frame
+  /// as may come before it.
+  struct Window {
+    BlockBuffer buffer;
+    std::size_t begin = 0;  ///< In the buffer.
+    std::size_t end = 0;
+    std::uint64_t offset = 0;  ///< In the file, of `begin`.
+
+    [[nodiscard]] std::uint64_t end_offset() const noexcept { return offset + (end - begin); }
+    /// The bytes from there on; none where it has none.
+    [[nodiscard]] base::Bytes from(std::uint64_t place) const noexcept;
+  };
+
   [[nodiscard]] Result<base::Bytes> fetch(std::uint64_t offset, std::size_t length);
+  [[nodiscard]] bool go_on(std::uint64_t offset, std::size_t length);
+  [[nodiscard]] Result<void> read_anew(std::uint64_t offset, std::size_t length);
+  void start_ahead();
+  [[nodiscard]] std::optional<std::size_t> finish_ahead();
   void check_payload(Frame& frame);
   void refuse(Frame& frame, FrameCheck check, const Error& why) const;
 
@@ -62,10 +83,10 @@ class SegmentReader {
   io::File& file_;
   const std::uint64_t nonce_;
 
-  // Both grow with the largest frame that was met.
-  BlockBuffer window_;  // bytes [window_offset_, window_offset_ + window_size_) of the file
-  std::uint64_t window_offset_ = 0;
-  std::size_t window_size_ = 0;
+  Window window_;
+  Window ahead_;          // what follows it, on its way
+  bool reading_ = false;  // ahead
+  std::array<io::Transfer, 2> halves_;
   BlockBuffer raw_;  // the last payload that had to be decompressed
 };
 

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@
 
 #include "base/compression.h"
 #include "base/ids.h"
+#include "base/try.h"
 #include "io/complete.h"
 #include "io/storage.h"
 #include "wal/record.h"
@@ -71,6 +73,11 @@ class LogSink {
   /// Every record that counts, in commit order, checked through and through: walking its entries
   /// cannot fail. An error ends the scan with it.
   [[nodiscard]] virtual Result<void> record(const Record& record) = 0;
+  /// The same for the records of one frame.
+  [[nodiscard]] virtual Result<void> records(std::span<const Record> records) {
+    for (const Record& one : records) SILT_TRY(record(one));
+    return {};
+  }
   /// Every piece, segment by segment; a frame before the records that end in it.
   virtual void verdict(const Verdict&) {}
   /// Every record of a frame that was given up, as far as they are whole; walking its entries
