@@ -68,6 +68,10 @@ enum class Durability : std::uint8_t {
 struct StoreOptions {
   Durability durability = Durability::power_cut;
   std::uint64_t memory_bytes = std::uint64_t{2} << 30;  ///< For its cache, if it has one.
+  bool is_there = false;  ///< Open the store that is there, instead of making one.
+  bool compress = true;   ///< Where the engine can.
+  /// Bytes that stay in memory and in the log before a table is made of them; 0: as engines like.
+  std::uint64_t unflushed_bytes = 0;
 };
 
 using NamedValues = std::vector<std::pair<std::string, std::string>>;
@@ -80,7 +84,7 @@ struct Engine {
   std::string (*version)();
   /// The settings that matter, as they are in force.
   NamedValues (*settings)(const StoreOptions& options);
-  /// Makes a new store in `dir`, an existing empty directory.
+  /// Makes a new store in `dir`, an existing empty directory; or opens the one in it.
   Result<std::unique_ptr<Store>> (*create)(const std::string& dir, const StoreOptions& options);
 };
 

@@ -362,6 +362,13 @@ class StudyTest(CommandTest):
                          [0.9, 1.4, 5, 0.5, None, 0.5])
         self.assertEqual(report['settings'], {'repeat': 1, 'seconds': 0.1, 'threads': [1, 16]})
 
+    def test_recovery(self):
+        report = self.preset('recovery', '--log-size', '1MiB', '--repeat', 2)
+        opens = {row['way']: row for row in report['results'] if row['unit'] == 's'}
+        self.assertIn('siltstone', opens)
+        self.assertTrue(all(len(row['runs']) == 2 for row in opens.values()))
+        self.assertTrue(all(ratio['wanted'] == 5 for ratio in report['ratios']))
+
     def test_device(self):
         report = self.study('device', self.folder, '--file-size', '9MiB', '--seconds', '0.02',
                             '--repeat', 1, '--depths', '1,4')

@@ -1,6 +1,8 @@
 // RocksDB, at the settings with which it reads and writes small entries best on few cores: the
 // lock-free cache, filters of 10 bits per key, a hash index in data blocks, a write buffer of
 // 64 MiB and two background jobs.
+#include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <optional>
 
@@ -104,18 +106,19 @@ rocksdb::Options make_options(const StoreOptions& store) {
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kFilterBits));
   table.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;
   rocksdb::Options options;
-  options.create_if_missing = true;
-  options.error_if_exists = true;
-  options.write_buffer_size = kWriteBufferBytes;
+  options.create_if_missing = !store.is_there;
+  options.error_if_exists = !store.is_there;
+  options.write_buffer_size = std::max<std::uint64_t>(kWriteBufferBytes, store.unflushed_bytes);
   options.max_background_jobs = kBackgroundJobs;
-  options.compression = has_snappy() ? rocksdb::kSnappyCompression : rocksdb::kNoCompression;
+  options.compression =
+      has_snappy() && store.compress ? rocksdb::kSnappyCompression : rocksdb::kNoCompression;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
 }
 
 NamedValues settings(const StoreOptions& store) {
   return {{"wal", store.durability == Durability::power_cut ? "sync" : "no sync"},
-          {"compression", has_snappy() ? "snappy" : "none"},
+          {"compression", has_snappy() && store.compress ? "snappy" : "none"},
           {"cache", fmt::format("hyper clock, {} MiB", store.memory_bytes >> 20)},
           {"write_buffer", fmt::format("{} MiB", kWriteBufferBytes >> 20)},
           {"filter_bits", fmt::format("{}", kFilterBits)},

@@ -69,8 +69,9 @@ class SiltstoneStore final : public Store {
 
 /// Snappy wherever the library has it, as everybody gets it by default; asked for by name, so that
 /// what is printed is what was measured.
-Compression compression() {
-  return base::codec_available(base::Codec::snappy) ? Compression::snappy : Compression::none;
+Compression compression(const StoreOptions& store) {
+  const bool can = base::codec_available(base::Codec::snappy);
+  return can && store.compress ? Compression::snappy : Compression::none;
 }
 
 std::string version() { return siltstone::version(); }
@@ -92,13 +93,14 @@ NamedValues settings(const StoreOptions& store) {
                              ? std::string("every_commit")
                              : fmt::format("interval of {} ms", kSyncInterval.count())},
           {"memtable", fmt::format("{} GiB", kMemtableBytes >> 30)},
-          {"compression", compression() == Compression::snappy ? "snappy" : "none"},
+          {"compression", compression(store) == Compression::snappy ? "snappy" : "none"},
           {"io_backend", io_backend_name()},
           {"log_io", "posix"}};  // whatever the backend, unless rings are insisted on
 }
 
 Result<std::unique_ptr<Store>> create(const std::string& dir, const StoreOptions& store) {
-  auto builder = Db::builder(dir).compression(compression()).memtable_bytes(kMemtableBytes);
+  auto builder = Db::builder(dir).compression(compression(store)).memtable_bytes(kMemtableBytes);
+  builder.create_if_missing(!store.is_there);
   if (store.durability == Durability::kill) builder.sync_interval(kSyncInterval);
   auto db = SILT_TRY(builder.build());
   const Stats stats = SILT_TRY(db.stats());

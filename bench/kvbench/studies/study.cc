@@ -36,6 +36,11 @@ std::span<const StudyInfo> presets() {
                 "plain calls",
                 {.file_size = true, .rounds = true, .ways = true},
                 make_batch_io_study},
+      StudyInfo{
+          "recovery",
+          "Opening a store whose process was killed: a log in memory again, ours and RocksDB's",
+          {.log_size = true},
+          make_recovery_study},
   };
   return kPresets;
 }

@@ -21,9 +21,10 @@ struct StudySettings {
   bool force = false;     ///< Measure even with a build that is not meant to be measured.
   bool keep = false;      ///< Leave the files behind.
 
-  double seconds = 0.5;                               ///< Of each measurement that goes by time.
-  std::uint64_t file_bytes = std::uint64_t{1} << 30;  ///< Of the file that is read.
-  std::uint64_t rounds = 200;                         ///< Of each measurement that goes by count.
+  double seconds = 0.5;                                ///< Of each measurement that goes by time.
+  std::uint64_t file_bytes = std::uint64_t{1} << 30;   ///< Of the file that is read.
+  std::uint64_t log_bytes = std::uint64_t{256} << 20;  ///< Of the log that is recovered.
+  std::uint64_t rounds = 200;                          ///< Of each measurement that goes by count.
   std::uint32_t pages = 10'000;  ///< Written at random, out of 1.2 times as many.
   std::vector<unsigned> depths = {1, 2, 4, 8, 16, 32, 64, 128, 256};
   std::vector<std::uint64_t> puts = {10'000, 1'000'000};
@@ -52,6 +53,7 @@ class Study {
 struct StudyOptions {
   bool seconds = false;
   bool file_size = false;
+  bool log_size = false;
   bool rounds = false;
   bool pages = false;
   bool depths = false;
@@ -82,6 +84,7 @@ struct StudyInfo {
 [[nodiscard]] std::unique_ptr<Study> make_durability_study(const StudySettings& settings);
 [[nodiscard]] std::unique_ptr<Study> make_fillsync_study(const StudySettings& settings);
 [[nodiscard]] std::unique_ptr<Study> make_io_depth_study(const StudySettings& settings);
+[[nodiscard]] std::unique_ptr<Study> make_recovery_study(const StudySettings& settings);
 [[nodiscard]] std::unique_ptr<Study> make_vectored_study(const StudySettings& settings);
 
 }  // namespace siltstone::kvbench

@@ -52,6 +52,13 @@ void add_own_options(CLI::App& command, StudySettings& settings, const StudyOpti
         ->type_name("SIZE")
         ->default_str("1GiB");
   }
+  if (options.log_size) {
+    command.add_option("--log-size", settings.log_bytes, "Of the log that is recovered, like 1GiB")
+        ->transform(size_text())
+        ->check(within(std::uint64_t{1} << 20, std::uint64_t{1} << 30))
+        ->type_name("SIZE")
+        ->default_str("256MiB");
+  }
   if (options.rounds) {
     command.add_option("--rounds", settings.rounds, "How often in each single measurement")
         ->check(within(1, 1'000'000))

@@ -72,6 +72,7 @@ Json settings_json(const StudyInfo& study, const StudySettings& settings) {
   Json json = {{"repeat", settings.repeat}};
   if (options.seconds) json["seconds"] = settings.seconds;
   if (options.file_size) json["file_size"] = settings.file_bytes;
+  if (options.log_size) json["log_size"] = settings.log_bytes;
   if (options.rounds) json["rounds"] = settings.rounds;
   if (options.pages) json["pages"] = settings.pages;
   if (options.depths) json["depths"] = settings.depths;
