@@ -1,4 +1,4 @@
-// The lying storage wraps queues and directories; files are those of the storage beneath.
+// The lying storage wraps queues and directories, and files where the lie is about them.
 #include "model/plants.h"
 
 #include <algorithm>
@@ -25,11 +25,46 @@ constexpr std::pair<std::string_view, Plant> kNames[] = {
     {"acknowledge_early", Plant::acknowledge_early},
     {"skip_timers", Plant::skip_timers},
     {"lose_wakes", Plant::lose_wakes},
+    {"accept_stale_frame", Plant::accept_stale_frame},
+    {"append_after_open", Plant::append_after_open},
     {"reuse_session", Plant::reuse_session},
     {"publish_early", Plant::publish_early},
     {"show_burnt", Plant::show_burnt},
     {"trust_burnt", Plant::trust_burnt},
     {"drop_expiries", Plant::drop_expiries},
+};
+
+/// Says that its reads come from the disk, so that an open needs no other proof of what it read.
+class LyingFile final : public io::File {
+ public:
+  explicit LyingFile(std::unique_ptr<io::File> inner) : inner_(std::move(inner)) {}
+
+  [[nodiscard]] io::File& inner() const noexcept { return *inner_; }
+  [[nodiscard]] std::string_view path() const noexcept override { return inner_->path(); }
+  [[nodiscard]] bool direct() const noexcept override { return true; }
+  [[nodiscard]] io::Alignment alignment() const noexcept override { return inner_->alignment(); }
+  [[nodiscard]] Result<io::FileInfo> info() override { return inner_->info(); }
+  [[nodiscard]] Result<void> resize(std::uint64_t size) override { return inner_->resize(size); }
+  [[nodiscard]] Result<void> allocate(std::uint64_t offset, std::uint64_t length) override {
+    return inner_->allocate(offset, length);
+  }
+  [[nodiscard]] Result<void> punch(std::uint64_t offset, std::uint64_t length) override {
+    return inner_->punch(offset, length);
+  }
+  [[nodiscard]] Result<bool> try_lock(io::LockKind kind, std::uint64_t offset,
+                                      std::uint64_t length) override {
+    return inner_->try_lock(kind, offset, length);
+  }
+  [[nodiscard]] Result<void> unlock(std::uint64_t offset, std::uint64_t length) override {
+    return inner_->unlock(offset, length);
+  }
+  [[nodiscard]] Result<bool> is_locked(io::LockKind kind, std::uint64_t offset,
+                                       std::uint64_t length) override {
+    return inner_->is_locked(kind, offset, length);
+  }
+
+ private:
+  const std::unique_ptr<io::File> inner_;
 };
 
 class LyingQueue final : public io::Queue {
@@ -40,6 +75,10 @@ class LyingQueue final : public io::Queue {
   [[nodiscard]] std::size_t capacity() const noexcept override { return inner_->capacity(); }
 
   [[nodiscard]] std::int64_t submit(std::span<io::Request* const> batch) override {
+    for (io::Request* request : batch) {
+      if (auto* const file = dynamic_cast<LyingFile*>(request->file))
+        request->file = &file->inner();
+    }
     if (plant_ == Plant::skip_durable_write) {
       for (io::Request* request : batch) request->durable = false;
     }
@@ -118,7 +157,9 @@ class LyingDirectory final : public io::Directory {
   [[nodiscard]] Result<io::FileId> id() override { return inner_->id(); }
   [[nodiscard]] Result<std::unique_ptr<io::File>> open(std::string_view name,
                                                        io::OpenOptions options) override {
-    return inner_->open(name, options);
+    auto opened = inner_->open(name, options);
+    if (!opened || plant_ != Plant::append_after_open || !options.direct) return opened;
+    return std::make_unique<LyingFile>(std::move(*opened));
   }
   [[nodiscard]] Result<std::unique_ptr<io::Directory>> open_directory(
       std::string_view name) override {

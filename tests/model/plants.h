@@ -25,6 +25,8 @@ enum class Plant : std::uint8_t {
   acknowledge_early,    ///< Every mode acknowledges as write_back does.
   skip_timers,          ///< silt-log works only when it is woken.
   lose_wakes,           ///< Of those who wait, only the first is woken.
+  accept_stale_frame,   ///< Recovery takes frames that were written elsewhere.
+  append_after_open,    ///< An open goes on behind what it read, wherever that came from.
   reuse_session,        ///< Every session of the log ring has the same number.
   publish_early,        ///< Writes show before they are durable.
   show_burnt,           ///< Writes show that failed with the log.
@@ -57,6 +59,10 @@ class Exposure {
 [[nodiscard]] std::unique_ptr<io::Executor> make_lying_executor(io::Executor& inner, Plant plant);
 [[nodiscard]] std::unique_ptr<io::Parker> make_lying_parker(io::Parker& inner, Plant plant);
 [[nodiscard]] std::unique_ptr<io::Entropy> make_lying_entropy(io::Entropy& inner, Plant plant);
+
+/// For accept_stale_frame: gives a whole frame of another segment or place, where the frames of a
+/// segment end, the checksums of that place.
+void bless_stale_frames(support::SimStorage& storage, std::string_view dir);
 
 /// For accept_torn_frame: gives every torn frame in the segments of the store in `dir` the
 /// checksums of what is there, as far as its records can be told apart.

@@ -9,12 +9,13 @@
 #include "base/crc32c.h"
 #include "model/plants.h"
 #include "wal/record.h"
+#include "wal/tail.h"
 #include "wal/wal_format.h"
 
 namespace siltstone::model {
 namespace {
 
-enum class Change : std::uint8_t { bless_torn, forget_expiries };
+enum class Change : std::uint8_t { bless_torn, adopt_stale, forget_expiries };
 
 /// Moves the expiries in the entries of a record to the end of all days.
 void move_expiries(std::span<std::byte> entries) {
@@ -63,8 +64,9 @@ std::uint64_t change_frame(support::SimStorage& storage, const std::string& path
                                        header.stored_bytes);
   const bool is_torn =
       wal::frame_payload_checksum(payload, nonce, offset) != header.payload_checksum;
-  if (is_torn != (change == Change::bless_torn) || header.kind != wal::FrameKind::records ||
-      header.codec != base::Codec::none) {
+  const bool is_wanted =
+      change == Change::bless_torn ? is_torn : change == Change::forget_expiries && !is_torn;
+  if (!is_wanted || header.kind != wal::FrameKind::records || header.codec != base::Codec::none) {
     return extent;
   }
   const std::uint64_t behind = header.ring.position.value();
@@ -75,6 +77,33 @@ std::uint64_t change_frame(support::SimStorage& storage, const std::string& path
   storage.corrupt(path, offset, header_bytes);
   storage.corrupt(path, offset + wal::kFrameHeaderBytes, payload);
   return extent;
+}
+
+/// Where the frames end: makes a whole frame of another segment or place, as its records prove that
+/// it is, one of this place.
+void adopt_frame(support::SimStorage& storage, const std::string& path,
+                 std::span<std::byte> segment, std::uint64_t nonce, std::uint64_t offset) {
+  if (offset >= segment.size() || segment.size() - offset < wal::kBlockBytes) return;
+  const auto at = segment.subspan(static_cast<std::size_t>(offset));
+  const auto header_bytes = at.first<wal::kFrameHeaderBytes>();
+  const auto foreign = wal::decode_frame_header(header_bytes, nonce, offset);
+  if (foreign.state != wal::FrameState::bad_checksum) return;
+  base::Writer(header_bytes.subspan(4)).u32(foreign.expected_checksum);
+  wal::FrameHeader header = wal::decode_frame_header(header_bytes, nonce, offset).header;
+  const std::uint64_t size = header.stored_bytes;
+  if (header.kind != wal::FrameKind::records || header.codec != base::Codec::none ||
+      size > at.size() - wal::kFrameHeaderBytes || header.ring.position.value() < size) {
+    return;
+  }
+  const base::Bytes payload = at.subspan(wal::kFrameHeaderBytes, size);
+  wal::RingPlace place = header.ring;
+  place.position = base::RingPosition(place.position.value() - size);
+  for (base::Bytes rest = payload; !rest.empty();) {
+    if (!wal::next_record(rest, place)) return;
+  }
+  header.payload_checksum = wal::frame_payload_checksum(payload, nonce, offset);
+  wal::encode(header, nonce, offset, header_bytes);
+  storage.corrupt(path, offset, header_bytes);
 }
 
 void change_frames(support::SimStorage& storage, std::string_view dir, Change change) {
@@ -91,6 +120,9 @@ void change_frames(support::SimStorage& storage, std::string_view dir, Change ch
                change_frame(storage, path, segment, header.header.nonce, offset, change)) {
       offset += extent;
     }
+    if (change == Change::adopt_stale) {
+      adopt_frame(storage, path, segment, header.header.nonce, offset);
+    }
   }
 }
 
@@ -98,6 +130,10 @@ void change_frames(support::SimStorage& storage, std::string_view dir, Change ch
 
 void bless_torn_frames(support::SimStorage& storage, std::string_view dir) {
   change_frames(storage, dir, Change::bless_torn);
+}
+
+void bless_stale_frames(support::SimStorage& storage, std::string_view dir) {
+  change_frames(storage, dir, Change::adopt_stale);
 }
 
 void forget_expiries(support::SimStorage& storage, std::string_view dir) {

@@ -511,6 +511,7 @@ void Run::trouble_ends() {
     note("model: boot", crash.to_string());
     storage_.crash(crash);
     if (options_.plant == Plant::accept_torn_frame) bless_torn_frames(storage_, kDir);
+    if (options_.plant == Plant::accept_stale_frame) bless_stale_frames(storage_, kDir);
   }
   cut_planned_ = false;
   fault_planned_ = false;
