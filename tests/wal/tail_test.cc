@@ -87,7 +87,7 @@ std::vector<Commit> commits(std::uint64_t first, std::uint64_t end) {
 
 TEST_CASE("tail: after a kill, records that were never drained are found, and then durable") {
   for (const auto& [by, direct] : {std::pair(By::calls, true), std::pair(By::calls, false),
-                                  std::pair(By::stores, true), std::pair(By::stores, false)}) {
+                                   std::pair(By::stores, true), std::pair(By::stores, false)}) {
     TailWorld world(by, direct);
     world.begin();
     REQUIRE(world.log->drain(make_commit(0, 300)));
