@@ -160,6 +160,7 @@ StallCause CommitPath::try_admit(Waiter& write) noexcept {
 bool CommitPath::prepare(Waiter& write) noexcept {
   if (write.is_large || !ring_.is_mapped()) return true;
   if (!leaves_mapping_) {
+    if (drain_.busy) expire_prepared(clock_.now());
     auto prepared = ring_.prepare(write.bytes);
     if (prepared) return true;
     stats_.why_not_mapped = std::move(prepared).error();

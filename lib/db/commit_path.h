@@ -217,6 +217,7 @@ class CommitPath {
   [[nodiscard]] bool wants_drain() const noexcept SILT_REQUIRES(mutex_);
   void ask_log(Errands& errands) noexcept SILT_REQUIRES(mutex_);
   void arm_interval(Errands& errands) noexcept SILT_REQUIRES(mutex_);
+  void expire_prepared(io::Time now) noexcept SILT_REQUIRES(mutex_);
   [[nodiscard]] bool is_full() const noexcept SILT_REQUIRES(mutex_) {
     return segment_end_ >= segment_bytes_;
   }

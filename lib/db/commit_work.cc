@@ -263,6 +263,12 @@ void CommitPath::arm_interval(Errands& errands) noexcept {
   errands.wake_log = true;
 }
 
+// In time also where silt-log waits for the device, and its timer for it.
+void CommitPath::expire_prepared(io::Time now) noexcept {
+  if (now >= expiry_due_) ring_.expire();
+  if (now >= expiry_due_ || expiry_due_ == io::kNever) expiry_due_ = now + kPrepared;
+}
+
 // Waits for the device, which a step should not: its thread has nothing else to do.
 io::Time CommitPath::log_step() noexcept {
   std::optional<Group> group;

@@ -49,6 +49,13 @@ Error why_not(const DecodedFrameHeader& decoded) noexcept {
 SegmentReader::SegmentReader(io::Channel& channel, io::File& file, std::uint64_t nonce)
     : channel_(channel), file_(file), nonce_(nonce) {}
 
+Result<base::MutableBytes> SegmentReader::Window::make_room(std::size_t bytes) noexcept {
+  if (buffer.size() < kRoomBytes + bytes) {
+    buffer = SILT_TRY(base::AlignedBuffer::allocate(kRoomBytes + bytes));
+  }
+  return buffer.bytes().subspan(kRoomBytes, bytes);
+}
+
 base::Bytes SegmentReader::Window::from(std::uint64_t place) const noexcept {
   if (place < offset || place > end_offset()) return {};
   return buffer.bytes().first(end).subspan(begin + static_cast<std::size_t>(place - offset));
@@ -84,8 +91,7 @@ bool SegmentReader::go_on(std::uint64_t offset, std::size_t length) {
 Result<void> SegmentReader::read_anew(std::uint64_t offset, std::size_t length) {
   forget();
   const std::size_t wanted = std::max(kChunkBytes, length);
-  window_.buffer.require(kRoomBytes + wanted);
-  const auto space = window_.buffer.bytes().subspan(kRoomBytes, wanted);
+  const auto space = SILT_TRY(window_.make_room(wanted));
   const std::size_t got = SILT_TRY(channel_.read_to_end(file_, offset, space));
   window_.begin = kRoomBytes;
   window_.end = kRoomBytes + got;
@@ -94,9 +100,11 @@ Result<void> SegmentReader::read_anew(std::uint64_t offset, std::size_t length) 
   return {};
 }
 
+// Without memory for it nothing is read ahead.
 void SegmentReader::start_ahead() {
-  ahead_.buffer.require(kRoomBytes + kChunkBytes);
-  auto space = ahead_.buffer.bytes().subspan(kRoomBytes, kChunkBytes);
+  const auto room = ahead_.make_room(kChunkBytes);
+  if (!room) return;
+  base::MutableBytes space = *room;
   const std::size_t half = kChunkBytes / 2;
   std::uint64_t offset = window_.end_offset();
   for (io::Transfer& transfer : halves_) {

@@ -11,6 +11,7 @@
 
 #include <siltstone/error.h>
 
+#include "base/aligned_buffer.h"
 #include "base/bytes.h"
 #include "io/complete.h"
 #include "io/storage.h"
@@ -61,12 +62,14 @@ class SegmentReader {
   /// A range of the file in memory: the chunk that was read lies behind room for as much of a frame
   /// as may come before it.
   struct Window {
-    BlockBuffer buffer;
+    base::AlignedBuffer buffer;  // mapped: what a small file does not fill costs nothing
     std::size_t begin = 0;  ///< In the buffer.
     std::size_t end = 0;
     std::uint64_t offset = 0;  ///< In the file, of `begin`.
 
     [[nodiscard]] std::uint64_t end_offset() const noexcept { return offset + (end - begin); }
+    /// Makes room for a chunk of so many bytes, which forgets what is there. `out_of_memory`.
+    [[nodiscard]] Result<base::MutableBytes> make_room(std::size_t bytes) noexcept;
     /// The bytes from there on; none where it has none.
     [[nodiscard]] base::Bytes from(std::uint64_t place) const noexcept;
   };

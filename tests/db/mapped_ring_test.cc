@@ -73,6 +73,31 @@ TEST_CASE("mapped: what was ready a second ago is made ready again, and an idle 
   CHECK(!db.stats()->log.mapped);
 }
 
+TEST_CASE("mapped: what was ready a second ago is made ready again also while a drain hangs") {
+  support::SimStorageOptions machine;
+  machine.sync_time = 5s;
+  support::Simulation sim(1, machine);
+  db::Settings slow = settings();
+  slow.sync_interval = 60s;
+  auto db = db::Access::open(slow, sim.environment());
+  REQUIRE(db);
+  std::uint64_t hits_before = 0;
+  std::uint64_t hits_after = 0;
+  sim.spawn("writer", [&] {
+    if (!db->put("k", "v", {.wait = false, .durable = true})) return;
+    const auto rule = sim.storage().faults().add({.on = Op::populate});
+    sleep(sim, 500ms);
+    if (!db->put("k", "w")) return;
+    hits_before = sim.storage().faults().hits(rule);
+    sleep(sim, 1100ms);
+    if (db->durable_seq() != 0 || !db->put("k", "x")) return;
+    hits_after = sim.storage().faults().hits(rule);
+  });
+  sim.run();
+  CHECK(hits_before == 0);
+  CHECK(hits_after == 1);
+}
+
 TEST_CASE("mapped: why it is not is told, and costs no open") {
   struct {
     support::Fault fault;
