@@ -25,7 +25,7 @@ TEST_CASE(
   constexpr std::uint64_t kOpens = 60;
   // Writes during one open. A writer that never stops makes each open read more than the one
   // before, and so gives itself more time: where reading is slow, the log grows to gigabytes.
-  constexpr std::uint64_t kWritesPerOpen = 50;
+  constexpr std::uint64_t kWritesPerOpen = 20;
   const support::TempDir tmp;
   auto db = Db::builder(tmp / "data").build();
   REQUIRE(db);

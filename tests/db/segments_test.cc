@@ -35,6 +35,8 @@ db::Settings settings(Durability durability = Durability::every_commit) {
   settings.dir = "db";
   settings.durability = durability;
   settings.segments = {.first_bytes = 16 << 10, .most_bytes = 64 << 10};
+  // The file of mode interval is written whole at first: a small one has fewer moments to crash in.
+  settings.log_buffer_bytes = 64 << 10;
   return settings;
 }
 
