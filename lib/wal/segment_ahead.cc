@@ -47,15 +47,14 @@ Result<void> SegmentAhead::write_zeros(io::File& file, std::uint64_t offset) noe
 
 Result<std::optional<NextSegment>> SegmentAhead::prepare() {
   const SlotNames names = SILT_TRY(list_slots(*wal_));
+  const std::string name = fmt::format("{}", names.free_number);
   if (!unused_.empty()) {
-    const std::string name = std::move(unused_.back());
+    const std::string old_name = std::move(unused_.back());
     unused_.pop_back();
-    auto file =
-        SILT_TRY(open_slot(*wal_, name, {.access = io::Access::read_write, .direct = true}));
-    return SILT_TRY(ready(std::move(file), names.slots - 1));
+    auto taken = SILT_TRY(take_slot(old_name, name));
+    return SILT_TRY(ready(std::move(taken), names.slots - 1));
   }
   if (names.slots >= kMaxSlots) return std::nullopt;
-  const std::string name = fmt::format("{}", names.free_number);
   auto file = make_slot(name);
   if (!file) {
     // What is left of it is in nobody's way: the next open removes it, or takes it.
@@ -63,6 +62,15 @@ Result<std::optional<NextSegment>> SegmentAhead::prepare() {
     return std::unexpected(file.error());
   }
   return SILT_TRY(ready(*std::move(file), names.slots));
+}
+
+// Under a new name: that the old one is there does not make it durable. The sync of the directory
+// may have failed when it was given, and none that follows makes up for that.
+Result<std::unique_ptr<io::File>> SegmentAhead::take_slot(const std::string& old_name,
+                                                          const std::string& name) {
+  SILT_TRY(wal_->rename(old_name, name));
+  SILT_TRY(wal_->sync());
+  return open_slot(*wal_, name, {.access = io::Access::read_write, .direct = true});
 }
 
 Result<std::unique_ptr<io::File>> SegmentAhead::make_slot(const std::string& name) {

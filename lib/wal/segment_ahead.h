@@ -70,6 +70,8 @@ class SegmentAhead {
   [[nodiscard]] Result<std::optional<NextSegment>> prepare();
 
  private:
+  [[nodiscard]] Result<std::unique_ptr<io::File>> take_slot(const std::string& old_name,
+                                                            const std::string& name);
   [[nodiscard]] Result<std::unique_ptr<io::File>> make_slot(const std::string& name);
   [[nodiscard]] Result<NextSegment> ready(std::unique_ptr<io::File> file, std::size_t other_slots);
 

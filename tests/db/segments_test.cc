@@ -244,6 +244,28 @@ TEST_CASE("segments: a slot that was made ahead and not used is used after the n
   }
 }
 
+TEST_CASE("segments: D5, a slot whose name may not be durable is used under another one") {
+  World world(1);
+  {
+    Db db = world.open(settings());
+    const auto rule =
+        world.storage.faults().add({.on = Op::sync_directory, .path = "db/wal", .error = EAGAIN});
+    REQUIRE(put_numbers(world, db, 0, 2) == 2);
+    CHECK(world.storage.faults().hits(rule) == 1);
+    CHECK(slots(world) == 2);
+    REQUIRE(db.close());
+  }
+  {
+    Db db = world.open(settings());
+    REQUIRE(put_numbers(world, db, 2, 6) == 6);
+    CHECK(db.stats()->log.rolls == 1);
+    world.storage.crash({.keep = support::Keep::synced, .names = support::Names::lost});
+    static_cast<void>(db.close());
+  }
+  Db db = world.open(settings());
+  CHECK(count_numbers(db) == 6);
+}
+
 TEST_CASE("segments: opening takes no room for ever when nothing is written") {
   for (const bool direct : {true, false}) {
     World world(1);

@@ -39,6 +39,7 @@ bool change_records(std::span<std::byte> payload, wal::RingPlace place, Change c
     base::Reader in(payload.subspan(8));
     const base::Sequence first(in.u64());
     const std::uint32_t count = in.u32();
+    if (count == 0) return false;  // torn in the middle of its header
     const auto entries = payload.subspan(wal::kRecordHeaderBytes, size - wal::kRecordHeaderBytes);
     if (change == Change::forget_expiries) move_expiries(entries);
     const auto record = wal::encode_record(place, first, count, base::as_text(entries));
