@@ -23,7 +23,7 @@ namespace {
 struct ManyFrames {
   explicit ManyFrames(std::uint64_t seed) : world(seed, machine()), forge(test_header(1)) {
     support::Rng rng(seed);
-    while (forge.end().offset < 12U << 20) {
+    while (forge.end().offset < 6U << 20) {
       const std::uint64_t most = rng.below(4) == 0 ? kMaxRawBytes - 100 : 300'000;
       commits.push_back(make_noise_commit(commits.size(), rng.between(1, most)));
       offsets.push_back(forge.end().offset);
@@ -59,7 +59,7 @@ struct ManyFrames {
 }  // namespace
 
 TEST_CASE("segment reader: frames of all sizes, in order and in any order") {
-  for (std::uint64_t seed = 0; seed < 3; ++seed) {
+  for (std::uint64_t seed = 0; seed < 2; ++seed) {
     ManyFrames many(seed);
     SegmentReader reader(*many.channel, *many.file, test_header(1).nonce);
     for (std::size_t i = 0; i < many.offsets.size(); ++i) {
