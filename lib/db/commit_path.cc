@@ -59,9 +59,9 @@ CommitPath::CommitPath(LogFiles files, ReadPath& reads, const io::Environment& e
       tail_end_(drained_),
       segment_bytes_(files.segment_bytes),
       prepare_at_(segment_bytes_ / 2),
-      writes_zeros_(files.writes_zeros),
       segment_end_(log_->end().offset),
       zeros_end_(segment_end_),
+      writes_zeros_(files.writes_zeros),
       durable_(last_.value()) {
   SILT_ASSERT(log_->next() == last_ + 1);
   SILT_ASSERT((tail_log_ != nullptr) == (options.durability == Durability::interval));

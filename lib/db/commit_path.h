@@ -255,10 +255,10 @@ class CommitPath {
   // The timers of silt-log: armed by whoever makes the first thing to watch over, set by silt-log,
   // so that writers need not read the clock.
   bool sync_armed_ SILT_GUARDED_BY(mutex_) = false;
-  io::Time sync_due_ SILT_GUARDED_BY(mutex_) = io::kNever;
   bool expiry_armed_ SILT_GUARDED_BY(mutex_) = false;  // of what was prepared in a mapped ring
-  io::Time expiry_due_ SILT_GUARDED_BY(mutex_) = io::kNever;
   bool mark_armed_ SILT_GUARDED_BY(mutex_) = false;
+  io::Time sync_due_ SILT_GUARDED_BY(mutex_) = io::kNever;
+  io::Time expiry_due_ SILT_GUARDED_BY(mutex_) = io::kNever;
   io::Time mark_due_ SILT_GUARDED_BY(mutex_) = io::kNever;
   base::Sequence mark_seen_ SILT_GUARDED_BY(mutex_);
 
@@ -271,10 +271,10 @@ class CommitPath {
   std::uint64_t prepare_at_ SILT_GUARDED_BY(mutex_);     // its end from which the next is made
 
   // Zeros ahead of the segment's end. A drain that goes beyond them waits while some are written.
-  const bool writes_zeros_;
   std::uint64_t segment_end_ SILT_GUARDED_BY(mutex_);    // as of the last good drain
   std::uint64_t drain_reach_ SILT_GUARDED_BY(mutex_){};  // of the drain under way, at most
   std::uint64_t zeros_end_ SILT_GUARDED_BY(mutex_);
+  const bool writes_zeros_;
   std::atomic<std::uint32_t> writing_zeros_{0};  // changed under the lock
 
   std::atomic<std::uint64_t> durable_;

@@ -63,7 +63,7 @@ class SegmentReader {
   /// as may come before it.
   struct Window {
     base::AlignedBuffer buffer;  // mapped: what a small file does not fill costs nothing
-    std::size_t begin = 0;  ///< In the buffer.
+    std::size_t begin = 0;       ///< In the buffer.
     std::size_t end = 0;
     std::uint64_t offset = 0;  ///< In the file, of `begin`.
 

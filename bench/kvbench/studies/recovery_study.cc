@@ -78,13 +78,13 @@ Result<void> write_log(const Engine& engine, const std::string& dir,
 /// Runs it in a process of its own. No engine has a thread in this one.
 Result<void> make_killed_store(const Engine& engine, const std::string& dir,
                                const StudySettings& settings) {
-  std::fflush(nullptr);
+  static_cast<void>(std::fflush(nullptr));
   const pid_t child = ::fork();
   if (child < 0) return base::fail_os(errno, "fork");
   if (child == 0) {
     const auto written = write_log(engine, dir, settings);
     fmt::print(stderr, "{}: {}\n", engine.name, written.error().to_string());
-    std::fflush(stderr);
+    static_cast<void>(std::fflush(stderr));
     ::_exit(1);
   }
   int status = 0;
