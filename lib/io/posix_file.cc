@@ -74,8 +74,8 @@ void PosixFile::settle_mode(bool direct) noexcept {
   }
 }
 
-// Without the times: who has seen a file's time makes ext4 give the next write a new one, through
-// its journal, which takes half as long as the flush of a durable write.
+// Without the times: since Linux 6.13 (multigrain timestamps) whoever has seen a file's makes the
+// next write to it note new ones, on ext4 through the journal, half as long as the flush itself.
 Result<FileInfo> PosixFile::info() {
   struct statx status{};
   constexpr unsigned kWanted = STATX_INO | STATX_SIZE | STATX_BLOCKS;

@@ -1,6 +1,5 @@
 // The modes of durability, tickets and deadlines: what returns when, what shows when, and what a
 // kill or a power cut leaves.
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -17,6 +16,8 @@
 
 using namespace siltstone;
 using namespace std::chrono_literals;
+using db::count;
+using db::sleep;
 using db::World;
 using support::Crash;
 using support::for_each_seed;
@@ -39,19 +40,6 @@ db::Settings small(Durability durability) {
   db::Settings made = settings(durability);
   made.log_buffer_bytes = 64 << 10;
   return made;
-}
-
-std::uint64_t count(Db& db) {
-  std::uint64_t found = 0;
-  for (auto it = db.iterate(); it.valid(); it.next()) ++found;
-  return found;
-}
-
-/// Lets time pass for everybody, as sleeping does.
-void sleep(support::Simulation& sim, io::Duration time) {
-  const std::atomic<std::uint32_t> word{0};
-  const io::Time until = sim.clock().now() + time;
-  while (sim.clock().now() < until) sim.parker().wait(word, 0, until);
 }
 
 /// A machine whose device takes a long time for each write, and callers that are threads.

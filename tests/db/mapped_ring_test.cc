@@ -1,6 +1,5 @@
 // Mode interval where the ring is a mapped file: what a write costs, and what happens when the file
 // system does not back the mapping (any more).
-#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
@@ -16,6 +15,8 @@
 
 using namespace siltstone;
 using namespace std::chrono_literals;
+using db::count;
+using db::sleep;
 using db::World;
 using support::for_each_seed;
 using support::Op;
@@ -28,19 +29,6 @@ db::Settings settings(std::size_t ring_bytes = std::size_t{8} << 20) {
   settings.durability = Durability::interval;
   settings.log_buffer_bytes = ring_bytes;
   return settings;
-}
-
-std::uint64_t count(Db& db) {
-  std::uint64_t found = 0;
-  for (auto it = db.iterate(); it.valid(); it.next()) ++found;
-  return found;
-}
-
-/// Lets time pass for everybody, as sleeping does.
-void sleep(support::Simulation& sim, io::Duration time) {
-  const std::atomic<std::uint32_t> word{0};
-  const io::Time until = sim.clock().now() + time;
-  while (sim.clock().now() < until) sim.parker().wait(word, 0, until);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // A simulated machine to open stores on.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <utility>
 
@@ -31,5 +32,19 @@ struct World {
   support::Simulation sim;
   support::SimStorage& storage = sim.storage();
 };
+
+/// How many keys there are.
+[[nodiscard]] inline std::uint64_t count(Db& db) {
+  std::uint64_t found = 0;
+  for (auto it = db.iterate(); it.valid(); it.next()) ++found;
+  return found;
+}
+
+/// Lets time pass for everybody, as sleeping does.
+inline void sleep(support::Simulation& sim, io::Duration time) {
+  const std::atomic<std::uint32_t> word{0};
+  const io::Time until = sim.clock().now() + time;
+  while (sim.clock().now() < until) sim.parker().wait(word, 0, until);
+}
 
 }  // namespace siltstone::db
