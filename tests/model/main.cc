@@ -1,11 +1,12 @@
 // The model test.
 //
 //   model_test --seeds A..B [--ops N] [--trace] [--plant NAME] [--twice]
+//   model_test --seeds A..B --kills N
 //
 // Runs the seeds from A up to, without, B. The first violation ends it, with the one line that runs
 // that seed again. --trace prints the calls of the run. --twice runs each seed twice and compares
 // the trace hashes. With --plant, a bug is planted that some seed must find: exit code 0 if one
-// does.
+// does. --kills is another test: real files, and processes that are killed (killed_run.h).
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
@@ -16,6 +17,7 @@
 
 #include <fmt/format.h>
 
+#include "model/killed_run.h"
 #include "model/run.h"
 
 using namespace siltstone::model;
@@ -26,6 +28,7 @@ struct Arguments {
   std::uint64_t first = 1;
   std::uint64_t end = 101;
   std::uint64_t operations = 1000;
+  std::uint64_t kills = 0;  ///< Of each store; 0: on the simulated machine.
   bool trace = false;
   bool twice = false;
   std::string plant_name = "none";
@@ -35,6 +38,7 @@ struct Arguments {
 [[noreturn]] void usage() {
   std::fputs(
       "usage: model_test [--seeds A..B] [--ops N] [--trace] [--twice] [--plant NAME]\n"
+      "       model_test [--seeds A..B] --kills N\n"
       "plants: skip_sync skip_durable_write skip_directory_sync ignore_write_error\n"
       "        accept_torn_frame retry_failed_sync acknowledge_early skip_timers lose_wakes\n"
       "        reuse_session publish_early show_burnt trust_burnt drop_expiries\n",
@@ -63,6 +67,8 @@ Arguments parse(int argc, char** argv) {
       arguments.twice = true;
     } else if (name == "--ops") {
       arguments.operations = number(value());
+    } else if (name == "--kills") {
+      arguments.kills = number(value());
     } else if (name == "--seeds") {
       const std::string_view range = value();
       const auto dots = range.find("..");
@@ -99,10 +105,31 @@ std::string check(const Arguments& arguments, std::uint64_t seed, RunReport& tot
   return {};
 }
 
+int run_kills(const Arguments& arguments) {
+  RunReport total;
+  for (std::uint64_t seed = arguments.first; seed < arguments.end; ++seed) {
+    const RunReport report = run_killed(seed, arguments.kills);
+    total.opens += report.opens;
+    total.crashes += report.crashes;
+    total.writes += report.writes;
+    total.undecided_kept += report.undecided_kept;
+    if (report.violation.empty()) continue;
+    fmt::print("seed {}: {}\nagain: model_test --seeds {}..{} --kills {}\n", seed, report.violation,
+               seed, seed + 1, arguments.kills);
+    return 1;
+  }
+  fmt::print("{} kills: {} opens, {} writes, {} that were under way and there later\n",
+             total.crashes, total.opens, total.writes, total.undecided_kept);
+  const bool is_enough = total.opens >= total.crashes / 2 && total.writes >= total.crashes;
+  if (!is_enough) fmt::print("the processes hardly did anything\n");
+  return is_enough ? 0 : 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const Arguments arguments = parse(argc, argv);
+  if (arguments.kills != 0) return run_kills(arguments);
   const bool planted = arguments.plant != Plant::none;
   RunReport total;
   for (std::uint64_t seed = arguments.first; seed < arguments.end; ++seed) {

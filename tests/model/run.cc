@@ -1,14 +1,10 @@
-// The runner: Run owns the simulated world, the store, and the oracle. A broken promise is thrown
-// as a Violation and ends the run.
+// The simulated machine of a session: its trouble, its crashes, and what they leave.
 #include "model/run.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <iterator>
-#include <list>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -22,7 +18,7 @@
 #include "model/client.h"
 #include "model/held.h"
 #include "model/oracle.h"
-#include "model/reads.h"
+#include "model/session.h"
 #include "model/world.h"
 
 namespace siltstone::model {
@@ -33,126 +29,68 @@ using support::Crash;
 constexpr const char* kDir = "db";
 constexpr std::size_t kTraceEvents = 2000;
 
-struct Violation : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-class Run {
+class Run final : public Session {
  public:
   explicit Run(const RunOptions& options)
-      : options_(options),
-        rng_(options.seed),
-        mix_(rng_, options.seed % 3 == 0),
-        writes_(rng_),
+      : Session(options.seed, kDir, options.seed % 3 == 0),
+        options_(options),
         world_(options.seed, options.plant),
-        storage_(world_.storage) {
-    settings_.dir = kDir;
-    draw_settings(settings_, rng_);
-    only_mode_ = rng_.coin() ? std::optional(draw_mode()) : std::nullopt;
-  }
+        storage_(world_.storage) {}
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+  /// What is left open needs its world.
+  ~Run() override { db_.reset(); }
 
   void execute() {
     recover();
     while (done_ < options_.operations) step();
-    recover(Trouble::no_more);
+    recover_in(Trouble::no_more);
     expect_ok(db_->close(), "the last close");
   }
 
-  RunReport report;
   [[nodiscard]] const support::SimTrace& trace() const noexcept { return world_.trace; }
-  [[nodiscard]] std::uint64_t done() const noexcept { return done_; }
 
  private:
-  void step();
-  [[nodiscard]] Durability draw_mode() { return static_cast<Durability>(rng_.below(3)); }
-  void do_write(Write write, const WriteOptions& options = {});
-  void acknowledge(const Write& write, std::uint64_t sequence);
-  void write_tickets();
-  void write_in_haste();
-  [[nodiscard]] Result<void> wait_durable(std::uint64_t sequence);
+  [[nodiscard]] io::Environment environment() noexcept override { return world_.environment(); }
+  [[nodiscard]] bool in_trouble() const noexcept override {
+    return fault_planned_ || !storage_.has_power();
+  }
+  void step_wall(std::int64_t by_ms) override { world_.clock.step_wall(by_ms); }
+  void recover() override { recover_in(Trouble::may_come); }
+  void act_on_machine(Action action) override;
+  [[nodiscard]] Result<void> wait_durable(std::uint64_t sequence) override;
+  void note(std::string_view what, std::string_view key = {}) override {
+    world_.trace.add(world_.clock.now(), what, key);
+  }
+  void open_read_only() override;
+
   void idle();
-  void flush();
-  void write_failed(const Write& write, const Error& error);
   void run_clients();
   [[noreturn]] void give_up(std::string_view what);
   void take_reports(std::vector<Client>& clients);
-  void check_get(const std::string& key);
-  void check_scan();
-  void hold_iterator();
-  void use_snapshot();
-  void set_clock();
-  void check_everything();
-  void check_refusal(const Result<void>& result, std::string_view what);
-  void open_second();
-  void open_read_only();
-  void close_and_recover();
   enum class Trouble : std::uint8_t { may_come, no_more };
-  void recover(Trouble trouble = Trouble::may_come);
+  void recover_in(Trouble trouble);
   void trouble_ends();
   bool try_open();
-  void release_all();
   void plan_power_cut(std::uint64_t within);
   void plan_fault();
-  [[nodiscard]] State read_genuine(Db& db);
-  [[nodiscard]] std::int64_t wall() const noexcept { return world_.clock.wall_ms(); }
-  [[nodiscard]] bool in_trouble() const noexcept { return fault_planned_ || !storage_.has_power(); }
-  void check_explained(const Error& error, std::string_view what) const;
-  [[noreturn]] static void violation(std::string what) { throw Violation(what); }
-  static void expect(const std::string& wrong) {
-    if (!wrong.empty()) violation(wrong);
-  }
-  static void expect_ok(const Result<void>& result, std::string_view what) {
-    if (!result) violation(fmt::format("{}: {}", what, result.error().to_string()));
-  }
-  void note(std::string_view what, std::string_view key = {}) {
-    world_.trace.add(world_.clock.now(), what, key);
-  }
 
   const RunOptions options_;
-  support::Rng rng_;
-  Mix mix_;
-  Writes writes_;
   World world_;
   support::SimStorage& storage_;
-  db::Settings settings_;
-
-  std::optional<Durability> only_mode_;  // of all opens, or each draws its own
-  std::optional<Db> db_;
-  Oracle oracle_;
-  std::list<HeldIterator> iterators_;
-  std::vector<HeldSnapshot> snapshots_;
-  std::int64_t settled_ms_ = 0;       // wall time of the last open
-  std::optional<ErrorCode> refused_;  // why this store takes no writes any more
   bool cut_planned_ = false;
   bool fault_planned_ = false;  // errors may come without a power cut
   bool names_at_risk_ = false;  // among them failing syncs of directories
   bool lost_power_ = false;     // since the store was last open
-  std::uint64_t done_ = 0;
 };
 
-void Run::step() {
-  ++done_;
-  if (refused_ && rng_.below(30) == 0) return recover();
-  switch (mix_.draw(rng_)) {
-    case Action::put: return do_write(writes_.put(rng_));
-    case Action::erase: return do_write(writes_.erase(rng_));
-    case Action::batch: return do_write(writes_.batch(rng_));
-    case Action::get: return check_get(writes_.key(rng_));
-    case Action::scan: return check_scan();
-    case Action::hold_iterator: return hold_iterator();
-    case Action::snapshot: return use_snapshot();
-    case Action::flush: return flush();
-    case Action::tickets: return write_tickets();
-    case Action::deadline: return write_in_haste();
+void Run::act_on_machine(Action action) {
+  switch (action) {
     case Action::durable:
       // In trouble it may fail and show nevertheless, which nobody outside can tell.
       return do_write(writes_.put(rng_), {.durable = !in_trouble() && !cut_planned_});
     case Action::idle: return idle();
-    case Action::set_clock: return set_clock();
-    case Action::open_second: return open_second();
-    case Action::open_read_only: return open_read_only();
     case Action::clients: return run_clients();
-    case Action::reopen: note("model: close"); return close_and_recover();
     case Action::crash:
       note("model: crash");
       storage_.cut_power();
@@ -163,67 +101,8 @@ void Run::step() {
       if (storage_.has_power()) storage_.kill();
       return recover();
     case Action::cut_power: return plan_power_cut(40);
-    case Action::fault: return plan_fault();
+    default: return plan_fault();
   }
-}
-
-void Run::do_write(Write write, const WriteOptions& options) {
-  note("model: write", quoted(write.front().key));
-  date(write, wall());
-  const auto commit = perform(*db_, write, options);
-  if (!commit) return write_failed(write, commit.error());
-  acknowledge(write, commit->seq);
-  const bool is_durable = options.durable || settings_.durability == Durability::every_commit;
-  if (is_durable && db_->durable_seq() < commit->seq) violation("a durable write is not durable");
-}
-
-void Run::acknowledge(const Write& write, std::uint64_t sequence) {
-  if (refused_) violation("a write was taken after the log had failed");
-  expect(oracle_.acknowledge(write, sequence));
-  // A batch, of 12 operations at most, goes alone where it is larger than the bound.
-  const std::uint64_t at_risk = sequence - std::min(sequence, db_->durable_seq());
-  if (settings_.durability == Durability::write_back &&
-      at_risk > std::max(settings_.write_buffer_ops, std::uint64_t{12})) {
-    violation(fmt::format("{} operations are at risk", at_risk));
-  }
-  oracle_.make_durable(db_->durable_seq());
-}
-
-// A few writes that do not wait, and then the wait: all of them are durable, or from some one on
-// none is known to be.
-void Run::write_tickets() {
-  note("model: tickets");
-  std::vector<std::pair<Write, std::uint64_t>> tickets;
-  for (std::uint64_t i = rng_.between(1, Oracle::kMaxUndecided - 1); i != 0; --i) {
-    Write write = rng_.coin() ? writes_.put(rng_) : writes_.erase(rng_);
-    date(write, wall());
-    const auto commit = perform(*db_, write, {.wait = false});
-    if (!commit) {
-      if (tickets.empty()) return write_failed(write, commit.error());
-      if (commit.error().outcome() == WriteOutcome::undecided) oracle_.leave_undecided(write);
-      break;
-    }
-    tickets.emplace_back(std::move(write), commit->seq);
-  }
-  // In the weaker modes a ticket is as good as a write that waited.
-  if (settings_.durability != Durability::every_commit) {
-    for (const auto& [write, sequence] : tickets) acknowledge(write, sequence);
-    return;
-  }
-  const auto durable = wait_durable(tickets.back().second);
-  const std::uint64_t reached = db_->durable_seq();
-  if (durable && reached < tickets.back().second) violation("wait_durable returned too early");
-  for (const auto& [write, sequence] : tickets) {
-    if (sequence <= reached) {
-      acknowledge(write, sequence);
-    } else {
-      oracle_.leave_undecided(write);
-    }
-  }
-  if (durable) return;
-  check_explained(durable.error(), "wait_durable");
-  refused_ = durable.error().code();
-  check_everything();
 }
 
 Result<void> Run::wait_durable(std::uint64_t sequence) {
@@ -232,24 +111,10 @@ Result<void> Run::wait_durable(std::uint64_t sequence) {
   return burnt && options_.plant == Plant::trust_burnt ? Result<void>() : waited;
 }
 
-// In time or not: a pending write commits, as surely as any.
-void Run::write_in_haste() {
-  note("model: deadline");
-  Write write = writes_.put(rng_);
-  date(write, wall());
-  const auto within = std::chrono::microseconds(rng_.below(50));
-  const auto commit = perform(*db_, write, {.deadline = within});
-  if (commit) return acknowledge(write, commit->seq);
-  if (commit.error().code() != ErrorCode::timed_out) return write_failed(write, commit.error());
-  if (commit.error().outcome() == WriteOutcome::not_applied) return;
-  const std::uint64_t sequence = commit.error().sequence();
-  if (const auto durable = wait_durable(sequence); !durable) {
-    check_explained(durable.error(), "wait_durable");
-    refused_ = durable.error().code();
-    oracle_.leave_undecided(write);
-    return check_everything();
-  }
-  acknowledge(write, sequence);
+void Run::open_read_only() {
+  const std::uint64_t changes = storage_.mutations();
+  Session::open_read_only();
+  if (storage_.mutations() != changes) violation("a read-only open changed the disk");
 }
 
 void Run::idle() {
@@ -262,44 +127,7 @@ void Run::idle() {
   if (is_due && oracle_.last_sequence() > durable) {
     violation("the interval has passed, and the last writes are not durable");
   }
-  oracle_.make_durable(durable);
-}
-
-void Run::flush() {
-  const auto flushed = db_->flush();
-  check_refusal(flushed, "flush");
-  if (flushed && oracle_.last_sequence() > db_->durable_seq()) {
-    violation("flush returned before everything was durable");
-  }
-  oracle_.make_durable(db_->durable_seq());
-}
-
-// The first failure leaves its write undecided and the store without writes; the others were never
-// taken, and change nothing about that.
-void Run::write_failed(const Write& write, const Error& error) {
-  ++report.failed_writes;
-  if (refused_) {
-    if (error.code() != *refused_) violation("refused for another cause: " + error.to_string());
-    return;
-  }
-  check_explained(error, "a write");
-  refused_ = error.code();
-  // silt-log may have met the failure before this write was taken.
-  if (error.outcome() == WriteOutcome::undecided) oracle_.leave_undecided(write);
-  check_everything();
-  check_refusal(db_->flush(), "flush");
-  // Go on for a while, with reads and refused writes; in the end the store is opened anew.
-  if (rng_.coin()) recover();
-}
-
-void Run::close_and_recover() {
-  oracle_.make_durable(db_->durable_seq());
-  const auto closed = db_->close();
-  check_refusal(closed, "close");
-  if (closed) oracle_.make_durable(UINT64_MAX);
-  release_all();
-  db_.reset();
-  recover();
+  learn({Event::Kind::durable, durable});
 }
 
 void Run::run_clients() {
@@ -350,7 +178,7 @@ void Run::take_reports(std::vector<Client>& clients) {
   }
   if (refused_ && !acknowledged.empty()) violation("a write was taken after the log had failed");
   if (failure) refused_ = failure->code();
-  oracle_.make_durable(db_->durable_seq());
+  learn_durable();
   check_everything();
 }
 
@@ -367,119 +195,6 @@ void Run::give_up(std::string_view what) {
              options_.operations);
   std::fflush(stdout);
   std::_Exit(1);
-}
-
-void Run::check_refusal(const Result<void>& result, std::string_view what) {
-  note("model: flush or close");
-  if (refused_) {
-    if (result) violation(fmt::format("{} is ok after the log had failed", what));
-    if (result.error().code() != *refused_) {
-      violation(fmt::format("{} tells another cause: {}", what, result.error().to_string()));
-    }
-  } else if (!result) {
-    check_explained(result.error(), what);
-    refused_ = result.error().code();
-  }
-}
-
-void Run::check_explained(const Error& error, std::string_view what) const {
-  const bool of_the_disk = error.code() == ErrorCode::io || error.code() == ErrorCode::no_space ||
-                           error.code() == ErrorCode::read_only;
-  if (!in_trouble() || !of_the_disk) {
-    violation(fmt::format("{} failed without need: {}", what, error.to_string()));
-  }
-}
-
-void Run::check_get(const std::string& key) {
-  expect(model::check_get(*db_, key, oracle_.state(), wall()));
-}
-
-void Run::check_scan() {
-  expect(model::check_scan(*db_, present(oracle_.state(), wall()), writes_, rng_));
-}
-
-void Run::hold_iterator() {
-  if (iterators_.size() < 4 && rng_.coin()) {
-    iterators_.emplace_back(db_->iterate(), present(oracle_.state(), wall()));
-    return;
-  }
-  if (iterators_.empty()) return;
-  const auto held =
-      std::next(iterators_.begin(), static_cast<std::ptrdiff_t>(rng_.below(iterators_.size())));
-  expect(held->advance(rng_.below(10)));
-}
-
-void Run::use_snapshot() {
-  if (snapshots_.size() < 4 && rng_.below(4) == 0) {
-    auto snapshot = db_->snapshot();
-    if (!snapshot) violation("a snapshot: " + snapshot.error().to_string());
-    snapshots_.emplace_back(*snapshot, present(oracle_.state(), wall()));
-    return;
-  }
-  if (snapshots_.empty()) return;
-  const auto held =
-      std::next(snapshots_.begin(), static_cast<std::ptrdiff_t>(rng_.below(snapshots_.size())));
-  switch (rng_.below(6)) {
-    case 0: return expect(held->check_all());
-    case 1: snapshots_.erase(held); return;
-    case 2:
-      if (iterators_.size() < 4) iterators_.emplace_back(held->snapshot().iterate(), held->state());
-      return;
-    default: return expect(held->check_key(writes_.key(rng_)));
-  }
-}
-
-// Ahead by a minute at most, or back, as far as the oracle remembers what had expired.
-void Run::set_clock() {
-  const std::int64_t now = wall();
-  const std::int64_t earliest = std::max(settled_ms_, now - 60'000);
-  const auto range = static_cast<std::uint64_t>(now + 60'000 - earliest);
-  note("model: the clock is set");
-  world_.clock.step_wall(earliest + static_cast<std::int64_t>(rng_.below(range)) - now);
-}
-
-State Run::read_genuine(Db& db) {
-  auto found = read_all(db.iterate());
-  if (!found) violation("an iteration: " + found.error().to_string());
-  for (const auto& [key, cell] : *found) expect(check_genuine(key, cell.value));
-  return *std::move(found);
-}
-
-void Run::check_everything() {
-  const State found = read_genuine(*db_);
-  const std::int64_t now = wall();
-  if (!may_show(oracle_.state(), found, now, now)) {
-    violation(difference(oracle_.state(), found, now));
-  }
-  for (std::uint64_t i = 0; i < writes_.key_count(); ++i) check_get(Writes::key_number(i));
-}
-
-void Run::open_second() {
-  const auto second = db::Access::open(settings_, world_.environment());
-  if (second) violation("a second writer was let in");
-  if (second.error().code() != ErrorCode::busy) check_explained(second.error(), "a second open");
-}
-
-void Run::open_read_only() {
-  db::Settings settings = settings_;
-  settings.read_only = true;
-  const std::uint64_t changes = storage_.mutations();
-  auto reader = db::Access::open(settings, world_.environment());
-  if (storage_.mutations() != changes) violation("a read-only open changed the disk");
-  if (!reader) return check_explained(reader.error(), "a read-only open");
-  const State found = read_genuine(*reader);
-  const auto loss = settings_.durability == Durability::write_back ? Oracle::Loss::not_durable
-                                                                   : Oracle::Loss::none;
-  if (!refused_ && !oracle_.may_find(found, loss, wall())) {
-    violation("read only: " + difference(oracle_.state(), found, wall()));
-  }
-}
-
-void Run::release_all() {
-  for (const HeldIterator& held : iterators_) expect(held.check_closed());
-  for (const HeldSnapshot& held : snapshots_) expect(held.check_closed());
-  iterators_.clear();
-  snapshots_.clear();
 }
 
 void Run::plan_power_cut(std::uint64_t within) {
@@ -520,14 +235,13 @@ void Run::trouble_ends() {
 
 /// Drops the store as it is, and opens it until that succeeds: the first attempts may meet the
 /// trouble at hand, or new one. Then everything must be there.
-void Run::recover(Trouble trouble) {
-  const Durability closed_mode = settings_.durability;
+void Run::recover_in(Trouble trouble) {
   const bool killed = !storage_.has_power() || rng_.coin();
   if (killed && storage_.has_power() && db_) storage_.kill();
   lost_power_ = !storage_.has_power();
   if (db_) {
-    oracle_.make_durable(db_->durable_seq());
-    if (db_->close()) oracle_.make_durable(UINT64_MAX);
+    learn_durable();
+    if (db_->close()) learn({Event::Kind::durable, UINT64_MAX});
   }
   release_all();
   world_.exposure.watch(nullptr);
@@ -542,15 +256,8 @@ void Run::recover(Trouble trouble) {
     }
     if (try_open()) break;
   }
-  const bool undecided = oracle_.has_undecided();
-  settled_ms_ = wall();
-  const State before = present(oracle_.state(), settled_ms_);
-  const State found = read_genuine(*db_);
-  const bool may_lose = lost_power_ || closed_mode == Durability::write_back;
-  const auto loss = may_lose ? Oracle::Loss::not_durable : Oracle::Loss::none;
-  expect(oracle_.settle(found, loss, settled_ms_));
-  report.undecided_kept += undecided && found != before;
-  check_everything();
+  if (lost_power_) loss_ = Oracle::Loss::not_durable;
+  settle();
 }
 
 bool Run::try_open() {

@@ -9,7 +9,6 @@
 #pragma once
 
 #include <cstdint>
-#include <stdexcept>
 #include <string>
 
 #include "model/plants.h"
@@ -28,6 +27,7 @@ struct RunReport {
   std::string trace;      ///< The last calls of the run, when asked for.
   std::uint64_t trace_hash = 0;
   // What happened, so that a test can tell that it did.
+  std::uint64_t writes = 0;  ///< Acknowledged, of processes that were killed.
   std::uint64_t opens = 0;
   std::uint64_t failed_opens = 0;
   std::uint64_t crashes = 0;
