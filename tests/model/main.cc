@@ -41,7 +41,8 @@ struct Arguments {
       "       model_test [--seeds A..B] --kills N\n"
       "plants: skip_sync skip_durable_write skip_directory_sync ignore_write_error\n"
       "        accept_torn_frame retry_failed_sync acknowledge_early skip_timers lose_wakes\n"
-      "        reuse_session publish_early show_burnt trust_burnt drop_expiries\n",
+      "        accept_stale_frame append_after_open reuse_session publish_early show_burnt\n"
+      "        trust_burnt reuse_burnt drop_expiries\n",
       stderr);
   std::exit(2);
 }

@@ -31,6 +31,7 @@ constexpr std::pair<std::string_view, Plant> kNames[] = {
     {"publish_early", Plant::publish_early},
     {"show_burnt", Plant::show_burnt},
     {"trust_burnt", Plant::trust_burnt},
+    {"reuse_burnt", Plant::reuse_burnt},
     {"drop_expiries", Plant::drop_expiries},
 };
 

@@ -31,6 +31,7 @@ enum class Plant : std::uint8_t {
   publish_early,        ///< Writes show before they are durable.
   show_burnt,           ///< Writes show that failed with the log.
   trust_burnt,          ///< wait_durable() answers ok for them.
+  reuse_burnt,          ///< After a failed drain the store goes on, with the same sequences again.
   drop_expiries,        ///< What is replayed does not expire.
 };
 

@@ -43,7 +43,10 @@ class Run final : public Session {
 
   void execute() {
     recover();
-    while (done_ < options_.operations) step();
+    while (done_ < options_.operations) {
+      step();
+      if (options_.plant == Plant::reuse_burnt) heal_wrongly();
+    }
     recover_in(Trouble::no_more);
     expect_ok(db_->close(), "the last close");
   }
@@ -72,6 +75,7 @@ class Run final : public Session {
   void recover_in(Trouble trouble);
   void trouble_ends();
   bool try_open();
+  void heal_wrongly();
   void plan_power_cut(std::uint64_t within);
   void plan_fault();
 
@@ -277,6 +281,20 @@ bool Run::try_open() {
   db_.emplace(std::move(*opened));
   world_.exposure.watch(db::Access::engine(*db_).reads());
   return true;
+}
+
+// In every_commit a store whose log failed goes on in a fresh segment, as if a heal forgot what was
+// burnt: opened anew, beneath a user who knows nothing of it.
+void Run::heal_wrongly() {
+  if (!refused_ || settings_.durability != Durability::every_commit || !storage_.has_power())
+    return;
+  storage_.faults().clear();
+  static_cast<void>(db_->close());
+  release_all();
+  world_.exposure.watch(nullptr);
+  db_.reset();
+  if (!try_open()) return recover();
+  refused_.reset();
 }
 
 }  // namespace

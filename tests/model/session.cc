@@ -38,6 +38,12 @@ void Session::step() {
   ++done_;
   if (refused_ && rng_.below(30) == 0) return recover();
   act(mix_.draw(rng_));
+  check_burnt();
+}
+
+// However long the store goes on, and whatever is durable by then.
+void Session::check_burnt() {
+  if (burnt_ != 0 && wait_durable(burnt_)) violation("wait_durable is ok for a burnt sequence");
 }
 
 void Session::act(Action action) {
@@ -76,6 +82,7 @@ void Session::learn(Event event) {
     case Kind::settled: break;
   }
   settled_ms_ = static_cast<std::int64_t>(event.number);
+  burnt_ = 0;
   State found;
   model::apply(found, event.write);
   report.undecided_kept +=
@@ -150,6 +157,7 @@ void Session::write_tickets() {
   if (durable) return;
   check_explained(durable.error(), "wait_durable");
   refused_ = durable.error().code();
+  burnt_ = tickets.back();
   check_everything();
 }
 
@@ -167,6 +175,7 @@ void Session::write_in_haste() {
   if (durable) return acknowledge(error.sequence());
   check_explained(durable.error(), "wait_durable");
   refused_ = durable.error().code();
+  burnt_ = error.sequence();
   learn({Event::Kind::undecided});
   check_everything();
 }

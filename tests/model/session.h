@@ -102,10 +102,12 @@ class Session {
   std::deque<Write> under_way_;
   Oracle::Loss loss_ = Oracle::Loss::none;  // that the next open may find
   std::optional<ErrorCode> refused_;        // why this store takes no writes any more
+  std::uint64_t burnt_ = 0;                 // a sequence that failed in this one; 0: none is known
   std::uint64_t done_ = 0;
 
  private:
   void act(Action action);
+  void check_burnt();
   [[nodiscard]] Result<Commit> perform(Write& write, const WriteOptions& options);
   void acknowledge(std::uint64_t sequence);
   void write_tickets();
