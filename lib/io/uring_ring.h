@@ -63,6 +63,8 @@ class Ring {
   /// Hands what is in line to the kernel and waits for so many completions. 0, or -errno, with
   /// which nothing is lost: what was not taken is still in line.
   [[nodiscard]] int enter(unsigned wait_for) noexcept;
+  /// Hands what is in line to the kernel, as far as it takes it; what it does not stays in line.
+  void hand_over() noexcept;
   /// Takes completions that are there.
   [[nodiscard]] std::size_t pop(std::span<RingCompletion> out) noexcept;
 
