@@ -192,7 +192,7 @@ def may_include(path: str, layer: str) -> bool:
     if path.startswith('tests/support/'):
         return layer in ('base', 'io')
     if path.startswith('bench/kvbench/studies/'):
-        return layer in ('base', 'io', 'page')
+        return layer in ('base', 'io', 'page', 'wal')
     if path.startswith('bench/kvbench/'):
         return layer == 'base'
     if top == 'tests' and folder in LAYERS:
@@ -358,6 +358,7 @@ EXAMPLES = {
         [('lib/db/a.h', '#include "wal/a.h"\n'), ('tests/io/a.cc', '#include "support/sim.h"\n'),
          ('lib/wal/a.h', '#include "wal/b.h"\n'), ('tools/kvdump/a.cc', '#include "wal/a.h"\n'),
          ('bench/kvbench/studies/a.cc', '#include "page/a.h"\n'),
+         ('bench/kvbench/studies/a.cc', '#include "wal/a.h"\n'),
          ('lib/base/a.h', '// #include "io/clock.h"\n')]),
     calls_in_their_place: (
         [('lib/db/a.h', text) for text in (

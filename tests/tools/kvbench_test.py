@@ -348,6 +348,22 @@ class StudyTest(CommandTest):
         self.assertTrue(any('was over before all 67108864 puts' in note
                             for note in report['notes']))
 
+    def test_fillrandom(self):
+        report = self.preset('fillrandom', '--entries', 2500, '--repeat', 2)
+        rates = self.medians(report, 'puts/s')
+        rings = {way for _, _, way in rates if way.startswith('ring')}
+        self.assertNotEqual(len(rings) == 2, any('no bare ring' in note
+                                                 for note in report['notes']))
+        for engine in ('null', 'siltstone'):
+            for variant in ('one by one', 'batches of 1000'):
+                self.assertIn(('puts of 16 + 100 B', variant, engine), rates)
+        wanted = {ratio['name']: ratio['wanted'] for ratio in report['ratios']}
+        self.assertEqual(wanted['siltstone: batches / one by one'], 1.6)
+        self.assertEqual('siltstone / ring' in wanted, bool(rings))
+        self.assertEqual('siltstone / rocksdb' in wanted,
+                         'this program was built without rocksdb' not in report['notes'])
+        self.assertEqual(report['settings'], {'repeat': 2, 'entries': 2500})
+
     def test_fillsync(self):
         report = self.preset('fillsync', '--seconds', '0.1', '--repeat', 1)
         syncs = self.medians(report, 'syncs/s')
@@ -406,6 +422,7 @@ class StudyTest(CommandTest):
                           ['preset', 'coalescing', '--pages', '20000'],
                           ['preset', 'durability', '--puts', '0'],
                           ['preset', 'durability', '--seconds', '1'],
+                          ['preset', 'fillrandom', '--entries', '0'],
                           ['preset', 'fillsync', '--threads', '0']):
             with self.subTest(arguments):
                 result = kvbench(*arguments, '--force')

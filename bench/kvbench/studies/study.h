@@ -28,7 +28,8 @@ struct StudySettings {
   std::uint32_t pages = 10'000;  ///< Written at random, out of 1.2 times as many.
   std::vector<unsigned> depths = {1, 2, 4, 8, 16, 32, 64, 128, 256};
   std::vector<std::uint64_t> puts = {10'000, 1'000'000};
-  double limit_seconds = 10;  ///< Of each measurement that goes by count.
+  std::uint64_t entries = 2'000'000;  ///< Of a store that is filled.
+  double limit_seconds = 10;          ///< Of each measurement that goes by count.
   std::vector<unsigned> threads = {1, 16};
   std::vector<std::string> ways = {"plain", "posix", "ring"};
 };
@@ -58,6 +59,7 @@ struct StudyOptions {
   bool pages = false;
   bool depths = false;
   bool puts = false;
+  bool entries = false;
   bool limit = false;
   bool threads = false;
   bool ways = false;
@@ -82,6 +84,7 @@ struct StudyInfo {
 [[nodiscard]] std::unique_ptr<Study> make_coalescing_study(const StudySettings& settings);
 [[nodiscard]] std::unique_ptr<Study> make_device_study(const StudySettings& settings);
 [[nodiscard]] std::unique_ptr<Study> make_durability_study(const StudySettings& settings);
+[[nodiscard]] std::unique_ptr<Study> make_fillrandom_study(const StudySettings& settings);
 [[nodiscard]] std::unique_ptr<Study> make_fillsync_study(const StudySettings& settings);
 [[nodiscard]] std::unique_ptr<Study> make_io_depth_study(const StudySettings& settings);
 [[nodiscard]] std::unique_ptr<Study> make_recovery_study(const StudySettings& settings);

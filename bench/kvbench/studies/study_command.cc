@@ -38,6 +38,33 @@ void add_general_options(CLI::App& command, StudySettings& settings) {
   command.add_flag("--keep", settings.keep, "Leave the files behind");
 }
 
+void add_put_options(CLI::App& command, StudySettings& settings, const StudyOptions& options) {
+  if (options.puts) {
+    command.add_option("--puts", settings.puts, "How many puts are measured, by commas")
+        ->delimiter(',')
+        ->check(within(std::uint64_t{1}, std::uint64_t{1} << 26))
+        ->type_name("LIST");
+  }
+  if (options.entries) {
+    command.add_option("--entries", settings.entries, "How many each store is filled with")
+        ->check(within(std::uint64_t{1}, std::uint64_t{1} << 26))
+        ->type_name("N")
+        ->capture_default_str();
+  }
+  if (options.limit) {
+    command.add_option("--limit", settings.limit_seconds, "Seconds that each may take, at most")
+        ->check(within(0.001, 86400.0))
+        ->type_name("S")
+        ->capture_default_str();
+  }
+  if (options.threads) {
+    command.add_option("--threads", settings.threads, "How many threads put, by commas")
+        ->delimiter(',')
+        ->check(within(1, 1024))
+        ->type_name("LIST");
+  }
+}
+
 void add_own_options(CLI::App& command, StudySettings& settings, const StudyOptions& options) {
   if (options.seconds) {
     command.add_option("--seconds", settings.seconds, "Of each single measurement")
@@ -77,24 +104,7 @@ void add_own_options(CLI::App& command, StudySettings& settings, const StudyOpti
         ->check(within(1, 1024))
         ->type_name("LIST");
   }
-  if (options.puts) {
-    command.add_option("--puts", settings.puts, "How many puts are measured, by commas")
-        ->delimiter(',')
-        ->check(within(std::uint64_t{1}, std::uint64_t{1} << 26))
-        ->type_name("LIST");
-  }
-  if (options.limit) {
-    command.add_option("--limit", settings.limit_seconds, "Seconds that each may take, at most")
-        ->check(within(0.001, 86400.0))
-        ->type_name("S")
-        ->capture_default_str();
-  }
-  if (options.threads) {
-    command.add_option("--threads", settings.threads, "How many threads put, by commas")
-        ->delimiter(',')
-        ->check(within(1, 1024))
-        ->type_name("LIST");
-  }
+  add_put_options(command, settings, options);
   if (options.ways) {
     if (options.fio) settings.ways.emplace_back("fio");
     const auto known = settings.ways;

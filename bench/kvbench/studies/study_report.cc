@@ -77,6 +77,7 @@ Json settings_json(const StudyInfo& study, const StudySettings& settings) {
   if (options.pages) json["pages"] = settings.pages;
   if (options.depths) json["depths"] = settings.depths;
   if (options.puts) json["puts"] = settings.puts;
+  if (options.entries) json["entries"] = settings.entries;
   if (options.limit) json["limit"] = settings.limit_seconds;
   if (options.threads) json["threads"] = settings.threads;
   if (options.ways) json["ways"] = settings.ways;
