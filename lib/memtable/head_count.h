@@ -1,8 +1,7 @@
 // The inner loop of every search in a node: how many of its heads lie below one.
 //
-// A head is eight bytes of a key as a number, its top bit flipped so that signed comparison, the
-// only one that AVX2 has, orders it as unsigned bytes. Slots not in use hold kNoHead, which nothing
-// lies above, so that the loop has a fixed length and no mask.
+// Heads are those of base/words.h. Slots not in use hold kNoHead, which nothing lies above, so that
+// the loop has a fixed length and no mask.
 //
 // Chosen at run time: AVX2 where there is one, else (and under ThreadSanitizer, since vector loads
 // race with the writer by the letter, though what they read is validated) a loop of relaxed loads.
@@ -13,20 +12,17 @@
 #include <cstdint>
 #include <span>
 
+#include "base/words.h"
+
 namespace siltstone::memtable {
+
+using base::head_of;
+using base::word_of_head;
 
 inline constexpr unsigned kSlots = 40;
 inline constexpr std::int64_t kNoHead = INT64_MAX;
 
 using Heads = std::array<std::atomic<std::int64_t>, kSlots>;
-
-/// Words to heads, and back.
-[[nodiscard]] constexpr std::int64_t head_of(std::uint64_t word) noexcept {
-  return static_cast<std::int64_t>(word ^ (std::uint64_t{1} << 63));
-}
-[[nodiscard]] constexpr std::uint64_t word_of_head(std::int64_t head) noexcept {
-  return static_cast<std::uint64_t>(head) ^ (std::uint64_t{1} << 63);
-}
 
 using CountBelow = unsigned (*)(const Heads& heads, std::int64_t head) noexcept;
 

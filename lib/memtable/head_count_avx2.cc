@@ -1,6 +1,8 @@
 // Whether there is AVX2, and its count as a function of its own.
 #include "memtable/head_count_avx2.h"
 
+#include "base/cpu.h"
+
 namespace siltstone::memtable {
 
 bool has_avx2() noexcept {
@@ -11,8 +13,7 @@ bool has_avx2() noexcept {
   return false;
 #endif
 #endif
-  __builtin_cpu_init();  // may run before the constructors of libgcc
-  return __builtin_cpu_supports("avx2");
+  return base::has_avx2();
 }
 
 [[gnu::target("avx2")]] unsigned count_below_avx2(const Heads& heads, std::int64_t head) noexcept {

@@ -1,56 +1,28 @@
 // What a memtable is ordered by: the keyspace, then the user's key, as one string of unsigned bytes
 // of which a shorter one comes before those it begins.
 //
-// Everything here compares by words: eight bytes from some place on as one big-endian number, zeros
-// behind the end. Two strings that agree in all their words differ at most in length ("a" and
-// "a\0"), so that words decide, and then lengths. Whatever is said of a shared prefix is meant so
+// Everything here compares by words (base/words.h). Whatever is said of a shared prefix is meant so
 // too: "a" shares the prefix "a\0" with "a\0b".
 #pragma once
 
-#include <bit>
 #include <compare>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 
 #include "base/ids.h"
+#include "base/words.h"
 
 namespace siltstone::memtable {
 
-inline constexpr std::size_t kWordBytes = 8;
+using base::common_bytes;
+using base::kWordBytes;
+using base::leading_bytes;
+using base::load_word;
+using base::word_of;
+
 inline constexpr std::size_t kKeyspaceBytes = 4;
-
-[[nodiscard]] inline std::uint64_t load_word(const char* from) noexcept {
-  std::uint64_t word;
-  std::memcpy(&word, from, sizeof word);
-  return __builtin_bswap64(word);
-}
-
-/// The first `count` <= 8 bytes of a word, zeros behind them.
-[[nodiscard]] constexpr std::uint64_t leading_bytes(std::uint64_t word,
-                                                    std::size_t count) noexcept {
-  return count >= kWordBytes ? word : word & ~(~std::uint64_t{0} >> (8 * count));
-}
-
-/// How many leading bytes two words share: 0 to 8.
-[[nodiscard]] constexpr std::size_t common_bytes(std::uint64_t a, std::uint64_t b) noexcept {
-  return static_cast<std::size_t>(std::countl_zero(a ^ b)) / 8;
-}
-
-/// Text in memory that may not be read beyond its end.
-[[nodiscard]] inline std::uint64_t word_of(std::string_view text, std::size_t at) noexcept {
-  if (at + kWordBytes <= text.size()) return load_word(text.data() + at);
-  if (at >= text.size()) return 0;
-  const std::size_t missing = kWordBytes - (text.size() - at);
-  if (text.size() >= kWordBytes) {
-    return load_word(text.data() + (text.size() - kWordBytes)) << (8 * missing);
-  }
-  std::uint64_t word = 0;
-  for (const char c : text.substr(at)) word = word << 8 | static_cast<unsigned char>(c);
-  return word << (8 * missing);
-}
 
 /// A key to look for; a view. From text alone it is one of the default keyspace.
 struct Key {
