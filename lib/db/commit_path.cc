@@ -122,13 +122,26 @@ Result<Commit> CommitPath::commit(std::string_view entries, memtable::Memtable::
   return commit;
 }
 
+Result<void> CommitPath::check() const noexcept {
+  if (!refuses_.load(std::memory_order_relaxed)) return {};
+  const base::MutexLock lock(mutex_);
+  return refusal();
+}
+
+// Neither passes.
+Result<void> CommitPath::refusal() const noexcept {
+  if (failure_) return std::unexpected(failure_->refusal);
+  if (!no_slots_ || !is_full()) return {};
+  return base::fail(ErrorCode::no_space,
+                    "the log has all the segments that it may have, and they are full: in this "
+                    "version nothing leaves it");
+}
+
 // Returns with room for the write; may let go of the lock meanwhile.
 Result<void> CommitPath::admit(Waiter& write, Deadline& deadline, Commit& commit) noexcept {
-  if (failure_) return std::unexpected(failure_->refusal);
-  if (no_slots_ && is_full()) {
-    return base::fail(ErrorCode::no_space,
-                      "the log has all the segments that it may have, and they are full: in this "
-                      "version nothing leaves it");
+  if (auto refused = refusal(); !refused) {
+    refuses_.store(true, std::memory_order_relaxed);
+    return refused;
   }
   commit.cause = try_admit(write);
   if (commit.cause != StallCause::none) {

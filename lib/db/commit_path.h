@@ -98,6 +98,8 @@ class CommitPath {
   CommitPath& operator=(const CommitPath&) = delete;
   ~CommitPath();
 
+  /// What every write gets, if none is taken any more: to be told before memory is taken for one.
+  [[nodiscard]] Result<void> check() const noexcept SILT_EXCLUDES(mutex_);
   /// Commits one write: `entries` as the log stores them, and the same staged, at least one.
   /// `entries` must not change during the call. Returns as Db::put() says.
   [[nodiscard]] Result<Commit> commit(std::string_view entries, memtable::Memtable::Staged&& staged,
@@ -165,6 +167,7 @@ class CommitPath {
              const CommitOptions& options, wal::Ring ring);
 
   // The way of a writer.
+  [[nodiscard]] Result<void> refusal() const noexcept SILT_REQUIRES(mutex_);
   [[nodiscard]] Result<void> admit(Waiter& write, Deadline& deadline, Commit& commit) noexcept
       SILT_REQUIRES(mutex_);
   [[nodiscard]] StallCause try_admit(Waiter& write) noexcept SILT_REQUIRES(mutex_);
@@ -278,6 +281,7 @@ class CommitPath {
   std::atomic<std::uint32_t> writing_zeros_{0};  // changed under the lock
 
   std::atomic<std::uint64_t> durable_;
+  std::atomic<bool> refuses_{false};  // a write was refused for good
   LogTask log_task_{*this};
   std::unique_ptr<io::Worker> worker_;  // silt-log
 };

@@ -48,13 +48,15 @@ Result<Commit> Db::put_batch(const Batch& batch, const WriteOptions& options) no
     db::CommitPath& commits = *SILT_TRY(engine_->commits());
     db::ReadPath& reads = *engine_->reads();
     if (batch.empty()) return Commit{.seq = reads.visible().value()};
+    SILT_TRY(commits.check());
     std::string_view entries = batch.encoded();
     std::string dated;
     if (batch.has_ttl() || options.ttl) {
       dated = SILT_TRY(db::with_expiries(entries, options.ttl, reads.clock().wall_ms()));
       entries = dated;
     }
-    auto staged = SILT_TRY(db::stage(reads.memtable(), entries));
+    memtable::Memtable::Staged staged(reads.memtable());
+    SILT_TRY(db::stage(staged, entries));
     return commits.commit(entries, std::move(staged), options);
   });
 }

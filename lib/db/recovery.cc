@@ -11,9 +11,7 @@
 
 namespace siltstone::db {
 
-Result<memtable::Memtable::Staged> stage(memtable::Memtable& memtable,
-                                         std::string_view entries) noexcept {
-  memtable::Memtable::Staged staged(memtable);
+Result<void> stage(memtable::Memtable::Staged& staged, std::string_view entries) noexcept {
   wal::EntryReader reader(entries);
   for (wal::Entry entry; reader.next(entry);) {
     bool fits = false;
@@ -32,7 +30,7 @@ Result<memtable::Memtable::Staged> stage(memtable::Memtable& memtable,
     }
   }
   SILT_CHECK(reader.fault().what == nullptr);
-  return staged;
+  return {};
 }
 
 // The first key of each record is asked for a group ahead: almost all of the time of an insertion
@@ -54,7 +52,8 @@ Result<void> MemtableSink::records(std::span<const wal::Record> records) {
 }
 
 Result<void> MemtableSink::record(const wal::Record& record) {
-  auto staged = SILT_TRY(stage(reads_.memtable(), record.entries));
+  memtable::Memtable::Staged staged(reads_.memtable());
+  SILT_TRY(stage(staged, record.entries));
   SILT_CHECK(staged.count() == record.count);
   SILT_CHECK(record.first > reads_.visible());
   reads_.memtable().link(std::move(staged), record.first);

@@ -25,11 +25,11 @@ class MemtableSink final : public wal::LogSink {
   std::vector<memtable::Key> ahead_;
 };
 
-/// Stages the operations of `entries`, which must be well formed: of a write with its expiries (see
-/// expiry.h), or of a checked record.
+/// Adds the operations of `entries`, which must be well formed, to `staged`: of a write with its
+/// expiries (see expiry.h), or of a checked record.
 /// A corruption error, without a place, should they not be; out_of_memory, naming the option that
 /// bounds it, when the memtable has no room for them.
-[[nodiscard]] Result<memtable::Memtable::Staged> stage(memtable::Memtable& memtable,
-                                                       std::string_view entries) noexcept;
+[[nodiscard]] Result<void> stage(memtable::Memtable::Staged& staged,
+                                 std::string_view entries) noexcept;
 
 }  // namespace siltstone::db

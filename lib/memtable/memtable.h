@@ -118,8 +118,8 @@ class Memtable {
 class Memtable::Staged {
  public:
   explicit Staged(Memtable& memtable) noexcept : memtable_(&memtable) {}
-  Staged(Staged&& other) noexcept;
-  Staged& operator=(Staged&&) = delete;
+  Staged(const Staged&) = delete;
+  Staged& operator=(const Staged&) = delete;
   ~Staged();
 
   /// Adds one operation. False when the memtable has no room for it: nothing is changed then.
@@ -136,6 +136,7 @@ class Memtable::Staged {
 
   [[nodiscard]] bool add(const Key& key, Kind kind, std::string_view value,
                          std::int64_t expiry) noexcept;
+  void own(Offset piece, std::size_t bytes) noexcept;
   void push(Offset version) noexcept;
 
   Memtable* memtable_;
@@ -143,6 +144,9 @@ class Memtable::Staged {
   Offset last_ = 0;
   std::size_t count_ = 0;
   std::size_t index_bytes_ = 0;  // promised for tree and hash
+  // What it has of the arena's front: from here on, so many bytes; 0 when others have some between.
+  Offset begin_ = 0;
+  std::size_t bytes_ = 0;
   // When nothing else was linked meanwhile, the only key of a write need not be looked for again.
   std::uint64_t hash_ = 0;  // of the last key
   std::uint64_t linked_before_ = 0;

@@ -2,7 +2,6 @@
 #include "memtable/staged.h"
 
 #include <cstring>
-#include <utility>
 
 #include "base/assert.h"
 #include "base/hash.h"
@@ -44,32 +43,9 @@ void write_version(Version& version, StagedStamp stamp, std::string_view value,
 
 }  // namespace
 
-Memtable::Staged::Staged(Staged&& other) noexcept
-    : memtable_(other.memtable_),
-      first_(std::exchange(other.first_, 0)),
-      last_(other.last_),
-      count_(std::exchange(other.count_, 0)),
-      index_bytes_(std::exchange(other.index_bytes_, 0)),
-      hash_(other.hash_),
-      linked_before_(other.linked_before_) {}
-
 // What it has not linked: `first_` is 0 once it has.
 Memtable::Staged::~Staged() {
-  if (first_ == 0) return;
-  base::Arena& arena = memtable_->arena_;
-  if (first_ != last_) {
-    arena.take_back(index_bytes_);
-    return;
-  }
-  const Version& version = version_at(arena, first_);
-  const StagedStamp stamp(version.stamp);
-  std::size_t bytes = Version::bytes(stamp.kind(), version.value_bytes);
-  Offset start = first_;
-  if (stamp.is_new_record()) {
-    start = stamp.record();
-    bytes += Record::bytes(record_at(arena, start).key_bytes);
-  }
-  arena.take_back(index_bytes_, start, bytes);
+  if (first_ != 0) memtable_->arena_.take_back(index_bytes_, begin_, bytes_);
 }
 
 bool Memtable::Staged::put(const Key& key, std::string_view value) noexcept {
@@ -109,11 +85,13 @@ bool Memtable::Staged::add(const Key& key, Kind kind, std::string_view value,
     record = fresh;
     version = fresh + static_cast<Offset>((bytes - version_bytes) / base::Arena::kUnitBytes);
     index_bytes_ += kIndexBytesPerKey;
+    own(fresh, bytes);
     write_record(record_at(arena, fresh), key);
   } else {
     if (fresh != 0) arena.take_back(kIndexBytesPerKey, fresh, bytes);
     version = arena.allocate(version_bytes);
     if (version == 0) return false;
+    own(version, version_bytes);
   }
   write_version(version_at(arena, version), StagedStamp(record, is_new, kind), value, expiry);
   push(version);
@@ -121,6 +99,16 @@ bool Memtable::Staged::add(const Key& key, Kind kind, std::string_view value,
   hash_ = hash;
   has_path_ = needs_path;
   return true;
+}
+
+// Pieces are whole units, so that one that follows another begins where that one ends.
+void Memtable::Staged::own(Offset piece, std::size_t bytes) noexcept {
+  if (first_ == 0) {
+    begin_ = piece;
+    bytes_ = bytes;
+  } else if (bytes_ != 0) {
+    bytes_ = piece == begin_ + bytes_ / base::Arena::kUnitBytes ? bytes_ + bytes : 0;
+  }
 }
 
 void Memtable::Staged::push(Offset version) noexcept {

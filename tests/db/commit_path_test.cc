@@ -228,3 +228,18 @@ TEST_CASE("commit path: after a failure writes are refused with its cause, and r
   CHECK(again.get("later").value() == std::nullopt);
   CHECK(again.put("later", "v"));
 }
+
+TEST_CASE("commit path: however many writes are refused, the cause stays the cause") {
+  db::World world{1};
+  auto db = world.open({.dir = "db", .memtable_bytes = 1 << 20});
+  REQUIRE(db.put("old", "v"));
+  world.storage.faults().add({.on = Op::write});
+  CHECK(!db.put("new", "v"));
+  Batch batch;
+  REQUIRE(batch.put("a", std::string(1000, 'a')));
+  REQUIRE(batch.put("old", std::string(1000, 'b')));
+  const auto before = db::Access::engine(db).reads()->memtable().usage().reserved;
+  REQUIRE(db.put_batch(batch).error().os_error() == EIO);
+  for (int i = 0; i < 2000; ++i) REQUIRE(db.put_batch(batch).error().os_error() == EIO);
+  CHECK(db::Access::engine(db).reads()->memtable().usage().reserved == before);
+}

@@ -137,9 +137,34 @@ TEST_CASE("memtable bounds: what was staged and dropped is room again") {
     Memtable::Staged staged(*table);
     REQUIRE(staged.put("old", std::string(1000, 'v')));
   }
+  for (int i = 0; i < 10'000; ++i) {
+    Memtable::Staged staged(*table);
+    REQUIRE(staged.put("new", std::string(1000, 'v')));
+    REQUIRE(staged.put("old", std::string(1000, 'v')));
+    REQUIRE(staged.erase("newer"));
+  }
   CHECK(table->usage().reserved == before.reserved);
   CHECK(table->usage().records == before.records);
   CHECK(!table->get("new", base::kMaxSequence));
+}
+
+TEST_CASE("memtable bounds: what was dropped beside another write takes nothing of that") {
+  const auto table = make_memtable(kBytes);
+  Memtable::Staged kept(*table);
+  REQUIRE(kept.put("a", "1"));
+  {
+    Memtable::Staged staged(*table);
+    REQUIRE(staged.put("b", "2"));
+    REQUIRE(kept.put("c", "3"));
+    REQUIRE(staged.put("d", "4"));
+  }
+  REQUIRE(kept.put("e", "5"));
+  table->link(std::move(kept), Sequence(1));
+  put(*table, "f", std::string(1000, '6'), 4);
+  const std::pair<const char*, const char*> expected[] = {{"a", "1"}, {"c", "3"}, {"e", "5"}};
+  for (const auto& [key, value] : expected) CHECK(table->get(key, Sequence(4))->value == value);
+  CHECK(!table->get("b", Sequence(4)));
+  CHECK(!table->get("d", Sequence(4)));
 }
 
 TEST_CASE("memtable bounds: overwriting takes no room in the index") {
