@@ -168,7 +168,7 @@ Result<void> CommitPath::run_tail(const Group& group) noexcept {
 
 void CommitPath::hand_over(Work work, Errands& errands) noexcept {
   Turn& turn = turn_of(work);
-  errands.leader = work == Work::drain ? turn.next.pop_leader() : turn.next.pop();
+  errands.leader = work == Work::drain ? turn.next.pop_patient() : turn.next.pop();
   turn.busy = errands.leader != nullptr;
 }
 

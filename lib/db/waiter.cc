@@ -34,10 +34,10 @@ Waiter* WaiterList::pop() noexcept {
   return waiter;
 }
 
-Waiter* WaiterList::pop_leader() noexcept {
+Waiter* WaiterList::pop_patient() noexcept {
   Waiter* before = nullptr;
   for (Waiter* waiter = first_; waiter != nullptr; before = waiter, waiter = waiter->next) {
-    if (!waiter->may_lead) continue;
+    if (waiter->has_deadline) continue;
     unlink(*waiter, before);
     return waiter;
   }
@@ -56,6 +56,7 @@ void WaiterList::unlink(Waiter& waiter, Waiter* before) noexcept {
   if (last_ == &waiter) last_ = before;
   with_deadline_ -= waiter.has_deadline ? 1 : 0;
   waiter.next = nullptr;
+  // One that is settled has been told so, under the lock; its thread may be looking at that now.
   waiter.list = nullptr;
 }
 

@@ -28,8 +28,7 @@ struct Waiter {
 
   // Constant while it waits.
   base::Sequence target;         ///< What must be durable, or written.
-  bool may_lead = true;          ///< False with a deadline: work on the device may overrun it.
-  bool has_deadline = false;     ///< It may withdraw.
+  bool has_deadline = false;     ///< It may withdraw, and never drains: that may overrun it.
   std::size_t bytes = 0;         ///< For admission: room in the ring,
   std::uint64_t operations = 0;  ///< and operations.
   bool is_large = false;         ///< For admission: never enters the ring.
@@ -59,9 +58,9 @@ class WaiterList {
   void push(Waiter& waiter) noexcept;
   /// Appends all of another list, which is empty then.
   void take_from(WaiterList& other) noexcept;
-  /// The first one, or the first that may lead, no longer in the list; null if there is none.
+  /// The first one, or the first without a deadline, no longer in the list; null if there is none.
   [[nodiscard]] Waiter* pop() noexcept;
-  [[nodiscard]] Waiter* pop_leader() noexcept;
+  [[nodiscard]] Waiter* pop_patient() noexcept;
   /// Takes one out that is in this list.
   void remove(Waiter& waiter) noexcept;
 

@@ -132,6 +132,41 @@ TEST_CASE("deadline: after its place was given a write is pending, and commits")
   });
 }
 
+TEST_CASE("deadline: who has one never drains, not even as the only one behind a drain") {
+  for_each_seed(20, [](std::uint64_t seed) {
+    SlowWorld world(seed);
+    Db db = world.open(settings(Durability::every_commit));
+    world.sim.spawn("patient", [&] { CHECK(db.put("a", "1")); });
+    world.sim.spawn("hurried", [&] {
+      sleep(world.sim, 5ms);
+      const auto began = world.sim.clock().now();
+      const auto late = db.put("b", "2", {.deadline = 1100ms});
+      CHECK(world.sim.clock().now() - began < 1200ms);
+      if (!late) CHECK(db.wait_durable(late.error().sequence()));
+    });
+    world.sim.run();
+  });
+}
+
+TEST_CASE("deadline: batches that time out leave no trace in the memtable") {
+  World world(1);
+  db::Settings bounded = settings(Durability::write_back);
+  bounded.memtable_bytes = 1 << 20;
+  bounded.write_buffer_ops = 2;
+  Db db = world.open(bounded);
+  REQUIRE(db.put("a", "1"));
+  REQUIRE(db.put("b", "2"));
+  Batch batch;
+  REQUIRE(batch.put("a", std::string(1000, 'a')));
+  REQUIRE(batch.put("c", std::string(1000, 'c')));
+  for (int i = 0; i < 2000; ++i) {
+    const auto late = db.put_batch(batch, {.deadline = 0ns});
+    REQUIRE(!late);
+    REQUIRE(late.error().code() == ErrorCode::timed_out);
+  }
+  CHECK(db.put_batch(batch));
+}
+
 TEST_CASE("deadline: without room in time a write is not applied, and says so") {
   for_each_seed(20, [](std::uint64_t seed) {
     SlowWorld world(seed);
