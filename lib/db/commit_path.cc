@@ -292,6 +292,7 @@ Result<void> CommitPath::await_durable(base::Sequence target, Deadline& deadline
     const base::MutexLock lock(mutex_);
     if (target <= durable()) return {};
     if (failure_) return std::unexpected(failure_->undecided);
+    asked_ = std::max(asked_, target);  // whoever asked may be gone before silt-log gets to it
     group = join(Work::drain, self);
     ask_log(errands);
   }

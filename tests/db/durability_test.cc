@@ -111,6 +111,19 @@ TEST_CASE("ticket: one whose drain fails never shows, and wait_durable tells why
   CHECK(refused.error().outcome() == WriteOutcome::not_applied);
 }
 
+TEST_CASE("ticket: wait_durable starts the work also for who has no time to wait for it") {
+  for (const Durability mode : kModes) {
+    World world(1);
+    Db db = world.open(settings(mode));
+    const auto ticket = db.put("a", "1", {.wait = false});
+    REQUIRE(ticket);
+    CHECK(db.wait_durable(ticket->seq, 0ns).error().code() == ErrorCode::timed_out);
+    while (world.sim.executor().pump()) {
+    }
+    CHECK(db.durable_seq() == ticket->seq);
+  }
+}
+
 TEST_CASE("deadline: after its place was given a write is pending, and commits") {
   for_each_seed(20, [](std::uint64_t seed) {
     SlowWorld world(seed);
