@@ -76,7 +76,7 @@ enum class StallCause : std::uint8_t {
   none,
   log_buffer,     ///< The buffer of the log was full of writes that are not on the device yet.
   large_write,    ///< A write too large for that buffer went first, or this is one.
-  sync_interval,  ///< The device was busy with one flush for longer than the interval.
+  sync_interval,  ///< The device kept the store's flushes busy for longer than the interval.
 };
 
 /// Bounds of an iteration; both are copied when it starts. Keys are ordered as unsigned bytes, a

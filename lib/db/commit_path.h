@@ -33,8 +33,8 @@
 // 4. Once a writer has its sequences nothing of its own can fail: room and memory were had before.
 // 5. The ring lets go of a record when a good drain covers it and nobody writes from it any more.
 //
-// No clock is read on the way of a write, but around a drain, while a drain is under way (interval)
-// and where it really waits.
+// No clock is read on the way of a write, but around a drain, while the device is at work for
+// silt-log or a drain (interval) and where it really waits.
 #pragma once
 
 #include <atomic>
@@ -268,6 +268,7 @@ class CommitPath {
   // The next segment: silt-log's until has_next_, then of the drain that rolls.
   std::optional<wal::NextSegment> next_;
   bool has_next_ SILT_GUARDED_BY(mutex_) = false;
+  io::Time making_since_ SILT_GUARDED_BY(mutex_) = io::kNever;  // it, which keeps silt-log busy
   bool rolling_ SILT_GUARDED_BY(mutex_) = false;         // a drain is under way that began in it
   bool no_slots_ SILT_GUARDED_BY(mutex_) = false;        // there will not be one
   std::uint64_t segment_bytes_ SILT_GUARDED_BY(mutex_);  // at which the one in use is full

@@ -237,9 +237,10 @@ LogLoad CommitPath::load() const noexcept {
                .operations = last_ - durable(),
                .is_busy = drain_.busy || tail_.busy,
                .is_moving = leaves_mapping_};
-  if (options_.durability == Durability::interval && drain_.busy) {
-    load.is_behind = clock_.now() - drain_begun_ > options_.sync_interval;
-  }
+  if (options_.durability != Durability::interval || is_drained()) return load;
+  // Without a drain, silt-log may be waiting for the device on behalf of the next segment.
+  const io::Time since = drain_.busy ? drain_begun_ : making_since_;
+  load.is_behind = since != io::kNever && clock_.now() - since > options_.sync_interval;
   return load;
 }
 
@@ -285,6 +286,7 @@ io::Time CommitPath::log_step() noexcept {
     // Drains come first, but not for ever.
     if (!drain_.busy && !failure_ && !(prepares && is_full())) group = log_work(now);
     if (!group && !prepares && !wants_zeros()) return next_log_step(now);
+    if (!group && prepares) making_since_ = now;
   }
   if (group) {
     static_cast<void>(run_drain(*group));  // whoever waits for it is told
@@ -305,18 +307,26 @@ bool CommitPath::wants_segment() const noexcept {
   return segment_end_ >= prepare_at_;
 }
 
-// That it cannot be made is no failure of the log: the segment in use grows on.
+// That it cannot be made is no failure of the log: the segment in use grows on. The timer of the
+// interval was not looked at meanwhile: what was written first is taken for as old as it may be.
 void CommitPath::prepare_segment() noexcept {
   auto next = guarded([this] { return ahead_->prepare(); });
-  const base::MutexLock lock(mutex_);
-  if (!next) {
-    prepare_at_ = segment_end_ + kTryAgainBytes;
-  } else if (*next) {
-    next_.emplace(**std::move(next));
-    has_next_ = true;
-  } else {
-    no_slots_ = true;
+  Errands errands;
+  {
+    const base::MutexLock lock(mutex_);
+    if (!next) {
+      prepare_at_ = segment_end_ + kTryAgainBytes;
+    } else if (*next) {
+      next_.emplace(**std::move(next));
+      has_next_ = true;
+    } else {
+      no_slots_ = true;
+    }
+    const io::Time since = std::exchange(making_since_, io::kNever);
+    if (sync_armed_ && sync_due_ == io::kNever) sync_due_ = since + options_.sync_interval;
+    if (!failure_) admission_.grant(load(), errands.done);
   }
+  settle(errands);
 }
 
 std::optional<CommitPath::Group> CommitPath::log_work(io::Time now) noexcept {
