@@ -214,10 +214,17 @@ Result<void> SegmentMaker::write_headers(io::File& file) {
   return channel_.write_all(file, 0, base::Bytes(blocks.bytes()));
 }
 
+/// Where the log ends before damage, nothing continues it.
+bool may_go_on(const LogState& state) noexcept { return !state.chain.empty() && !state.damage; }
+
+/// What the ring's file adds to the log, which nobody else is at.
+Result<TailRecords> find_own_tail(io::Directory& dir, io::Channel& channel, const LogState& state) {
+  if (!may_go_on(state)) return no_tail(state.ring, state.next);
+  return read_tail(dir, channel, state.ring, state.next);
+}
+
 /// Hands out what the ring's file adds to the log.
-Result<TailRecords> replay_tail(io::Directory& dir, io::Channel& channel, LogState& state,
-                                LogSink& sink) {
-  TailRecords tail = SILT_TRY(find_tail(dir, channel, state));
+Result<void> replay_tail(const TailRecords& tail, LogState& state, LogSink& sink) {
   RingPlace place = tail.begin;
   for (base::Bytes rest(tail.bytes); !rest.empty();) {
     const Record record = SILT_TRY(next_record(rest, place));
@@ -226,7 +233,7 @@ Result<TailRecords> replay_tail(io::Directory& dir, io::Channel& channel, LogSta
   state.tail_records = tail.records;
   state.records += tail.records;
   state.operations += tail.operations;
-  return tail;
+  return {};
 }
 
 /// After the commit point: what was replaced by a copy goes; what was given up stays, under a name
@@ -248,10 +255,9 @@ Result<void> clean_up(io::Directory& wal, const LogState& found, bool replaced_l
 
 }  // namespace
 
-Result<TailRecords> find_tail(io::Directory& dir, io::Channel& channel, const LogState& state) {
-  // Where the log ends before damage, nothing continues it.
-  if (state.chain.empty() || state.damage) return no_tail(state.ring, state.next);
-  return read_tail(dir, channel, state.ring, state.next);
+Result<TailRecords> find_tail(const TailImage& image, const LogState& state) {
+  if (!may_go_on(state)) return no_tail(state.ring, state.next);
+  return read_tail(image, state.ring, state.next);
 }
 
 Result<OpenedLog> open_log(const io::Environment& environment, io::Directory& dir,
@@ -275,7 +281,8 @@ Result<OpenedLog> open_log(const io::Environment& environment, io::Directory& di
   if (log.recovered.chain.empty() && !options.create) {
     return base::fail(ErrorCode::invalid_argument, "there is no store here").path(dir.path());
   }
-  const TailRecords tail = SILT_TRY(replay_tail(dir, *channel, log.recovered, sink));
+  const TailRecords tail = SILT_TRY(find_own_tail(dir, *channel, log.recovered));
+  SILT_TRY(replay_tail(tail, log.recovered, sink));
   SegmentMaker maker(*environment.entropy, dir, *wal, *channel, log.recovered, tail);
   const WriterStart start = SILT_TRY(maker.make());
   SILT_TRY(clean_up(*wal, log.recovered, maker.replaced_last()));
@@ -292,8 +299,10 @@ Result<LogState> read_log(io::Storage& storage, io::Directory& dir, RecoveryMode
   const auto channel = SILT_TRY(make_channel(storage));
   const auto wal = SILT_TRY(find_directory(dir));
   if (!wal) return LogState{};
+  const TailImage image = SILT_TRY(load_tail(dir, *channel));
   LogState state = SILT_TRY(scan_log(*wal, *channel, {.mode = mode, .read_only = true}, sink));
-  const TailRecords tail = SILT_TRY(replay_tail(dir, *channel, state, sink));
+  const TailRecords tail = SILT_TRY(find_tail(image, state));
+  SILT_TRY(replay_tail(tail, state, sink));
   state.next = tail.next;
   state.ring = tail.end;
   return state;

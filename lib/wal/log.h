@@ -48,9 +48,8 @@ struct OpenedLog {
 [[nodiscard]] Result<OpenedLog> open_log(const io::Environment& environment, io::Directory& dir,
                                          const LogOptions& options, LogSink& sink);
 
-/// What the ring's file of the store in directory `dir` adds to the log that was found there.
-[[nodiscard]] Result<TailRecords> find_tail(io::Directory& dir, io::Channel& channel,
-                                            const LogState& state);
+/// What the ring's file, as it was before the log was read, adds to the log that was found.
+[[nodiscard]] Result<TailRecords> find_tail(const TailImage& image, const LogState& state);
 
 /// Reads the log of the store in directory `dir`, also while a writer is at work on it. Writes
 /// nothing. An empty chain when there is no log.

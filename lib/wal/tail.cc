@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -15,8 +16,8 @@ namespace siltstone::wal {
 namespace {
 
 constexpr std::string_view kTailName = "tail";
-// Larger than any ring was ever made: such a file is not ours to load.
-constexpr std::uint64_t kMaxTailBytes = std::uint64_t{1} << 30;
+// Eight times the largest ring that is made: a larger file is not ours to load.
+constexpr std::uint64_t kMaxTailBytes = std::uint64_t{64} << 20;
 
 constexpr std::size_t kReadAheadBytes = std::size_t{256} << 10;
 constexpr std::size_t kPageBytes = 4096;
@@ -32,7 +33,15 @@ std::size_t next_capacity(std::uint64_t size, std::size_t most, base::RingPositi
 class RingFile {
  public:
   RingFile(io::File& file, io::Channel& channel, std::uint64_t size, base::RingPosition begin)
-      : file_(file), channel_(channel), size_(size), begin_(begin) {}
+      : file_(&file), channel_(&channel), size_(size), begin_(begin) {}
+  /// Of an image, which must not be empty.
+  RingFile(base::Bytes image, base::RingPosition begin)
+      : size_(image.size()), begin_(begin), at_end_(true) {
+    const base::Bytes behind = image.subspan(static_cast<std::size_t>(begin.value() % size_));
+    bytes_.reserve(image.size());
+    bytes_.assign(behind.begin(), behind.end());
+    bytes_.insert(bytes_.end(), image.begin(), image.end() - std::ssize(behind));
+  }
 
   /// The next `length` bytes behind the first `offset`; none when the file has no more.
   [[nodiscard]] Result<base::Bytes> at(std::size_t offset, std::uint64_t length) {
@@ -54,14 +63,14 @@ class RingFile {
         std::min<std::uint64_t>({kReadAheadBytes, size_ - before, size_ - place}));
     bytes_.resize(before + length);
     const auto space = base::MutableBytes(bytes_).subspan(before);
-    const std::size_t got = SILT_TRY(channel_.read_to_end(file_, place, space));
+    const std::size_t got = SILT_TRY(channel_->read_to_end(*file_, place, space));
     bytes_.resize(before + got);
     at_end_ = got != length || bytes_.size() == size_;
     return {};
   }
 
-  io::File& file_;
-  io::Channel& channel_;
+  io::File* const file_ = nullptr;
+  io::Channel* const channel_ = nullptr;
   const std::uint64_t size_;
   const base::RingPosition begin_;
   std::vector<std::byte> bytes_;
@@ -90,6 +99,46 @@ Result<void> check(const Record& record, std::size_t length, base::Sequence next
         .mismatch(next.value(), record.first.value());
   }
   return check_entries(record);
+}
+
+/// Takes the records that belong there, from the place where `tail` ends.
+Result<TailRecords> collect(RingFile& ring, std::string_view path, std::uint64_t size,
+                            TailRecords tail) {
+  std::size_t end = 0;
+  while (const auto record = SILT_TRY(record_at(ring, end, tail.end))) {
+    // It is as it was written: what is wrong with it now, no crash has done.
+    const std::size_t length = kRecordHeaderBytes + record->entries.size();
+    if (auto checked = check(*record, length, tail.next); !checked) {
+      return std::unexpected(at_place(checked.error(), path, tail.end.position.value() % size));
+    }
+    end += length;
+    tail.end.position += length;
+    tail.next = record->last() + 1;
+    tail.records += 1;
+    tail.operations += record->count;
+  }
+  tail.bytes = ring.take(end);
+  return tail;
+}
+
+struct FoundTail {
+  std::unique_ptr<io::File> file;
+  std::uint64_t size = 0;  // 0 also where its size was never made durable
+};
+
+/// Opens the file, through the page cache, which may have what the disk has not: that is what it is
+/// for. Null when it is not there.
+Result<FoundTail> open_tail(io::Directory& dir) {
+  auto file = dir.open(kTailName, {});
+  if (!file && io::is_not_found(file.error())) return FoundTail{};
+  if (!file) return std::unexpected(std::move(file).error());
+  const std::uint64_t size = SILT_TRY((*file)->info()).size_bytes;
+  if (size > kMaxTailBytes) {
+    return base::fail(ErrorCode::corruption, "the file of the log ring is too large to be one")
+        .path((*file)->path())
+        .mismatch(kMaxTailBytes, size);
+  }
+  return FoundTail{*std::move(file), size};
 }
 
 }  // namespace
@@ -148,35 +197,26 @@ Result<Record> next_record(base::Bytes& rest, RingPlace& place) noexcept {
 
 Result<TailRecords> read_tail(io::Directory& dir, io::Channel& channel, RingPlace place,
                               base::Sequence next) {
-  TailRecords tail = no_tail(place, next);
-  // Through the page cache, which may have what the disk has not: that is what it is for.
-  const auto file = dir.open(kTailName, {});
-  if (!file && io::is_not_found(file.error())) return tail;
-  if (!file) return std::unexpected(file.error());
-  const std::uint64_t size = SILT_TRY((*file)->info()).size_bytes;
-  if (size > kMaxTailBytes) {
-    return base::fail(ErrorCode::corruption, "the file of the log ring is too large to be one")
-        .path((*file)->path())
-        .mismatch(kMaxTailBytes, size);
-  }
-  if (size == 0) return tail;  // its size was never made durable
-  RingFile ring(**file, channel, size, place.position);
-  std::size_t end = 0;
-  while (const auto record = SILT_TRY(record_at(ring, end, tail.end))) {
-    // It is as it was written: what is wrong with it now, no crash has done.
-    const std::size_t length = kRecordHeaderBytes + record->entries.size();
-    if (auto checked = check(*record, length, tail.next); !checked) {
-      return std::unexpected(
-          at_place(checked.error(), (*file)->path(), tail.end.position.value() % size));
-    }
-    end += length;
-    tail.end.position += length;
-    tail.next = record->last() + 1;
-    tail.records += 1;
-    tail.operations += record->count;
-  }
-  tail.bytes = ring.take(end);
-  return tail;
+  const FoundTail found = SILT_TRY(open_tail(dir));
+  if (found.size == 0) return no_tail(place, next);
+  RingFile ring(*found.file, channel, found.size, place.position);
+  return collect(ring, found.file->path(), found.size, no_tail(place, next));
+}
+
+Result<TailImage> load_tail(io::Directory& dir, io::Channel& channel) {
+  const FoundTail found = SILT_TRY(open_tail(dir));
+  TailImage image;
+  if (found.size == 0) return image;
+  image.path = found.file->path();
+  image.bytes.resize(static_cast<std::size_t>(found.size));
+  image.bytes.resize(SILT_TRY(channel.read_to_end(*found.file, 0, image.bytes)));
+  return image;
+}
+
+Result<TailRecords> read_tail(const TailImage& image, RingPlace place, base::Sequence next) {
+  if (image.bytes.empty()) return no_tail(place, next);
+  RingFile ring(image.bytes, place.position);
+  return collect(ring, image.path, image.bytes.size(), no_tail(place, next));
 }
 
 }  // namespace siltstone::wal

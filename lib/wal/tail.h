@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <siltstone/error.h>
@@ -72,6 +73,18 @@ struct TailRecords {
 /// a file that no ring can have.
 [[nodiscard]] Result<TailRecords> read_tail(io::Directory& dir, io::Channel& channel,
                                             RingPlace place, base::Sequence next);
+
+/// All of the ring's file, for who reads beside a writer: he may drain what is in it at any time,
+/// and then write over it. Loaded before the segments are read, it has whatever they lack.
+struct TailImage {
+  std::string path;              ///< For messages.
+  std::vector<std::byte> bytes;  ///< None when there is no file.
+};
+/// Errors as of read_tail().
+[[nodiscard]] Result<TailImage> load_tail(io::Directory& dir, io::Channel& channel);
+/// As above, from an image.
+[[nodiscard]] Result<TailRecords> read_tail(const TailImage& image, RingPlace place,
+                                            base::Sequence next);
 
 /// Takes the next record off the front of `rest`, which begins at `place`; moves both on.
 [[nodiscard]] Result<Record> next_record(base::Bytes& rest, RingPlace& place) noexcept;

@@ -1,5 +1,7 @@
-// Readers beside a writer, on real files: no lock, no false alarm, always a prefix.
+// Readers beside a writer, on real files and a simulated disk: no lock, no false alarm, always a
+// prefix.
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <thread>
@@ -7,6 +9,9 @@
 #include <doctest/doctest.h>
 #include <siltstone/db.h>
 
+#include "db/access.h"
+#include "db/world.h"
+#include "support/property.h"
 #include "support/temp_dir.h"
 
 using namespace siltstone;
@@ -76,4 +81,44 @@ TEST_CASE("read only: two readers, and a writer that comes and goes beside them"
   CHECK(**first->get("k") == "1");
   CHECK(**second->get("k") == "1");
   CHECK(**Db::builder(tmp / "data").read_only(true).build()->get("k") == "2");
+}
+
+TEST_CASE("read only: what was acknowledged is found while the writer moves it to other places") {
+  using namespace std::chrono_literals;
+  support::for_each_seed(24, [](std::uint64_t seed) {
+    support::SimStorageOptions machine;
+    machine.sync_time = machine.transfer_time = 1ms;
+    machine.can_map = seed % 4 != 0;
+    support::Simulation sim(seed, machine);
+    db::Settings settings{.dir = "db"};
+    settings.durability = seed % 3 == 0 ? Durability::every_commit : Durability::interval;
+    settings.sync_interval = 5ms;
+    settings.log_buffer_bytes = 64 << 10;  // few writes use all of it again
+    settings.segments = {.first_bytes = 256 << 10, .most_bytes = 1 << 20};
+    auto db = db::Access::open(settings, sim.environment());
+    REQUIRE(db);
+    std::uint64_t acknowledged = 0;
+    bool done = false;
+    sim.spawn("writer", [&] {
+      for (std::uint64_t i = 0; i < 120; ++i) {
+        REQUIRE(db->put(numbered(i), std::string(100 + 997 * i % 12'000, 'v')));
+        acknowledged = i + 1;
+      }
+      done = true;
+    });
+    sim.spawn("reader", [&] {
+      db::Settings reading = settings;
+      reading.read_only = true;
+      while (!done) {
+        const std::uint64_t before = acknowledged;
+        auto reader = db::Access::open(reading, sim.environment());
+        if (!reader) FAIL(reader.error().to_string());
+        std::uint64_t found = 0;
+        for (auto it = reader->iterate(); it.valid(); it.next())
+          CHECK(it.key() == numbered(found++));
+        CHECK(found >= before);
+      }
+    });
+    sim.run();
+  });
 }

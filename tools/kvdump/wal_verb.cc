@@ -64,8 +64,8 @@ class Listing final : public wal::LogSink {
   }
 
   /// Goes on with what the ring's file adds to `log`.
-  Result<void> read_tail(io::Directory& dir, wal::LogState& log) {
-    const auto tail = SILT_TRY(wal::find_tail(dir, channel_, log));
+  Result<void> read_tail(const wal::TailImage& image, wal::LogState& log) {
+    const auto tail = SILT_TRY(wal::find_tail(image, log));
     if (tail.records == 0) return {};
     printer_.tail(tail);
     place_ = {};
@@ -146,10 +146,11 @@ Result<int> list_log(const WalArguments& arguments) {
   const WalForm form{.records = arguments.records, .keys = arguments.form.form()};
   const auto printer = arguments.json ? make_wal_json_printer(form) : make_wal_text_printer(form);
   Listing listing(*wal, channel, *printer, form.records);
+  const auto tail = wal::load_tail(*dir, channel);
   auto outcome =
       wal::scan_log(*wal, channel, {.mode = RecoveryMode::truncate, .read_only = true}, listing);
   if (outcome) {
-    const auto read = listing.read_tail(*dir, *outcome);
+    const auto read = tail ? listing.read_tail(*tail, *outcome) : std::unexpected(tail.error());
     if (!read) outcome = std::unexpected(read.error());
   }
   printer->finish(outcome);
