@@ -193,7 +193,8 @@ Result<void> Scanner::give_up_from(const Slot& slot, SegmentReader& reader, std:
     if (is_frame) {
       pieces_.frame(slot, PieceState::given_up, frame);
       pieces_.lost_records(frame);
-      state_.next = std::max(state_.next, frame.header.first + frame.header.operations);
+      const base::Sequence behind = frame.header.first + frame.header.operations;
+      state_.next = std::max(state_.next, std::min(behind, base::kMaxSequence + 1));
       begin = offset + frame.extent;
     }
     offset += is_frame ? frame.extent : kBlockBytes;

@@ -352,3 +352,22 @@ TEST_CASE("hostile log: a huge hole is an error, found without reading it") {
     CHECK(opened.error().code() == ErrorCode::corruption);
   }
 }
+
+TEST_CASE(
+    "hostile log: L9, J10, no frame that is given up moves the sequences beyond the last one") {
+  Forge forge = forge_one();
+  const Commit lost = make_commit(1);
+  const auto record = encode_record(forge.ring(), base::kMaxSequence, 1, lost.entries);
+  const auto payload = payload_of(record);
+  FrameHeader header = header_for(forge, payload.size());
+  header.first = base::kMaxSequence;
+  header.operations = UINT32_MAX;  // which is not what the record says: here the log ends,
+  forge.frame(header, payload);
+  forge.frame(header, payload);  // before this one
+  LogWorld world;
+  forge.plant(world, 0);
+  const auto reading = world.read(RecoveryMode::truncate);
+  REQUIRE(reading.state);
+  CHECK(reading.state->damage);
+  CHECK(reading.state->next == base::kMaxSequence + 1);
+}
