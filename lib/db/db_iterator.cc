@@ -32,8 +32,12 @@ void DbIterator::next() noexcept {
   skip_absent();
 }
 
+// Not beyond the bounds: what was erased there may be much, and is nobody's business.
 void DbIterator::skip_absent() noexcept {
-  while (cursor_.valid() && !is_there(cursor_.kind(), cursor_.expiry(), now_)) cursor_.next();
+  while (cursor_.valid() && !is_there(cursor_.kind(), cursor_.expiry(), now_) &&
+         within_bounds(cursor_.key())) {
+    cursor_.next();
+  }
 }
 
 std::optional<std::int64_t> DbIterator::expiry() const noexcept {
