@@ -97,9 +97,22 @@ class EntryPrinter {
   std::uint64_t count_ = 0;
 };
 
+/// With as much memory as it needs, up to the most that a store can have been given: how much that
+/// was stands nowhere.
+Result<Db> open_store(const std::string& dir) {
+  constexpr std::uint64_t kMostBytes = std::uint64_t{16} << 30;
+  Builder builder = Db::builder(dir).create_if_missing(false).read_only(true);
+  auto db = builder.build();
+  for (std::uint64_t bytes = std::uint64_t{2} << 30; bytes <= kMostBytes; bytes *= 2) {
+    if (db || db.error().code() != ErrorCode::out_of_memory) break;
+    db = builder.memtable_bytes(bytes).build();
+  }
+  return db;
+}
+
 int scan(ScanArguments arguments) {
   if (!parse_bounds(arguments)) return tools::kExitUsage;
-  auto db = Db::builder(arguments.dir).create_if_missing(false).read_only(true).build();
+  auto db = open_store(arguments.dir);
   if (!db) {
     tools::complain(db.error().to_string());
     return exit_code_of(db.error());
