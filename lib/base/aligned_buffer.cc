@@ -54,6 +54,16 @@ AlignedBuffer& AlignedBuffer::operator=(AlignedBuffer&& other) noexcept {
   return *this;
 }
 
+void AlignedBuffer::populate(std::size_t offset, std::size_t size) const noexcept {
+  const MutableBytes pages = bytes_.subspan(offset, size);
+  static_cast<void>(madvise(pages.data(), pages.size(), MADV_POPULATE_WRITE));
+}
+
+void AlignedBuffer::discard(std::size_t offset, std::size_t size) const noexcept {
+  const MutableBytes pages = bytes_.subspan(offset, size);
+  static_cast<void>(madvise(pages.data(), pages.size(), MADV_DONTNEED));
+}
+
 void AlignedBuffer::release() noexcept {
   if (!bytes_.empty()) munmap(bytes_.data(), bytes_.size());
   bytes_ = {};

@@ -36,6 +36,11 @@ class AlignedBuffer {
   [[nodiscard]] MutableBytes bytes() const noexcept { return bytes_; }
   [[nodiscard]] std::byte* data() const noexcept { return bytes_.data(); }
   [[nodiscard]] std::size_t size() const noexcept { return bytes_.size(); }
+  // Of whole pages of the buffer.
+  /// Brings them into memory, as far as the kernel will (it can since Linux 5.14).
+  void populate(std::size_t offset, std::size_t size) const noexcept;
+  /// Gives their memory back: they are zero again. For huge pages, give back whole ones.
+  void discard(std::size_t offset, std::size_t size) const noexcept;
   /// True when the kernel took the advice to use huge pages.
   [[nodiscard]] bool huge() const noexcept { return huge_; }
 

@@ -43,6 +43,17 @@ TEST_CASE("aligned buffer: moving hands the memory over") {
   CHECK(third.data() == data);
 }
 
+TEST_CASE("aligned buffer: memory given back is zero again, and memory brought in ahead too") {
+  const auto buffer = AlignedBuffer::allocate(3 * 4096).value();
+  std::ranges::fill(buffer.bytes(), std::byte{1});
+  buffer.discard(4096, 4096);
+  buffer.populate(0, buffer.size());
+  CHECK(buffer.bytes()[4095] == std::byte{1});
+  CHECK(buffer.bytes()[8192] == std::byte{1});
+  const auto middle = buffer.bytes().subspan(4096, 4096);
+  CHECK(std::ranges::all_of(middle, [](std::byte b) { return b == std::byte{0}; }));
+}
+
 TEST_CASE("G4: memory that cannot be had is an error") {
   CHECK(AlignedBuffer::allocate(SIZE_MAX).error().code() == ErrorCode::out_of_memory);
   CHECK(AlignedBuffer::allocate(std::size_t{1} << 62).error().code() == ErrorCode::out_of_memory);
