@@ -20,6 +20,7 @@
 #include <string_view>
 
 #include "base/arena.h"
+#include "base/entry_kind.h"
 #include "base/ids.h"
 #include "memtable/key.h"
 
@@ -27,12 +28,8 @@ namespace siltstone::memtable {
 
 using Offset = base::Arena::Offset;
 
-/// What an operation did to its key. Numbers as in the log and in tables.
-enum class Kind : std::uint8_t {
-  value = 1,
-  erase = 2,
-  value_with_expiry = 3,
-};
+/// A memtable holds values, erasures and values with expiry.
+using Kind = base::EntryKind;
 
 [[nodiscard]] constexpr std::size_t padded(std::size_t bytes) noexcept {
   return (bytes + kWordBytes - 1) / kWordBytes * kWordBytes;

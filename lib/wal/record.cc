@@ -25,19 +25,6 @@ constexpr bool has_value(EntryKind kind) noexcept {
 
 }  // namespace
 
-std::string_view to_string(EntryKind kind) noexcept {
-  switch (kind) {
-    case EntryKind::none: return "invalid";
-    case EntryKind::value: return "value";
-    case EntryKind::erase: return "delete";
-    case EntryKind::value_with_expiry: return "value with expiry";
-    case EntryKind::value_reference: return "value reference";
-    case EntryKind::range_delete: return "range delete";
-    case EntryKind::merge: return "merge";
-  }
-  return "unknown";
-}
-
 std::size_t entry_bytes(EntryKind kind, std::size_t key_bytes, std::size_t value_bytes) noexcept {
   const std::size_t value_part = has_value(kind) ? base::varint_size(value_bytes) + value_bytes : 0;
   const std::size_t expiry_part = has_expiry(kind) ? sizeof(Entry::expiry) : 0;

@@ -19,6 +19,7 @@
 #include <siltstone/error.h>
 
 #include "base/bytes.h"
+#include "base/entry_kind.h"
 #include "base/ids.h"
 #include "wal/wal_format.h"
 
@@ -28,19 +29,7 @@ inline constexpr std::size_t kRecordHeaderBytes = 20;
 /// Largest record: the largest batch with its header.
 inline constexpr std::size_t kMaxRecordBytes = kRecordHeaderBytes + kMaxBatchBytes;
 
-/// Stands in files: never renumber. Version 1 knows the first three.
-enum class EntryKind : std::uint8_t {
-  none = 0,  ///< Invalid.
-  value = 1,
-  erase = 2,
-  value_with_expiry = 3,
-  value_reference = 4,
-  range_delete = 5,
-  merge = 6,
-};
-
-/// Its name, for messages; "unknown" beyond the table.
-[[nodiscard]] std::string_view to_string(EntryKind kind) noexcept;
+using base::EntryKind;
 
 /// One operation. Views into the entries it was read from.
 struct Entry {

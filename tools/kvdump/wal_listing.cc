@@ -36,7 +36,7 @@ std::string_view name_of(wal::EntryKind kind) noexcept {
     case wal::EntryKind::value:
     case wal::EntryKind::value_with_expiry: return "put";
     case wal::EntryKind::erase: return "erase";
-    default: return wal::to_string(kind);  // those that this version does not write
+    default: return to_string(kind);  // those that this version does not write
   }
 }
 
