@@ -16,6 +16,7 @@
 
 #include "base/ids.h"
 #include "page/extent.h"
+#include "table/properties.h"
 #include "tree/bounds.h"
 #include "wal/wal_format.h"
 
@@ -24,17 +25,6 @@ namespace siltstone::tree {
 /// Levels there may be, and runs in one: far more than compaction lets come.
 inline constexpr std::size_t kMaxLevels = 16;
 inline constexpr std::size_t kMaxRuns = 256;
-
-/// What is in a table, in numbers.
-struct TableCounts {
-  std::uint64_t entries = 0;   ///< Versions of all kinds.
-  std::uint64_t erasures = 0;  ///< Of those.
-  std::uint64_t expiring = 0;  ///< Values with an expiry.
-  std::uint64_t key_bytes = 0;
-  std::uint64_t value_bytes = 0;
-
-  friend bool operator==(const TableCounts&, const TableCounts&) = default;
-};
 
 /// What one needs to know of a table before it is opened, and to decide what to merge.
 struct TableRecord {
@@ -47,7 +37,7 @@ struct TableRecord {
   /// Of what expires: milliseconds of wall clock since 1970; both 0 when nothing does.
   std::int64_t first_expiry = 0;
   std::int64_t last_expiry = 0;
-  TableCounts counts;
+  table::TableCounts counts;
 
   friend bool operator==(const TableRecord&, const TableRecord&) = default;
 };

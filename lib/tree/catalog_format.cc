@@ -153,7 +153,7 @@ class Decoder {
 
   static bool fields_fit(const TableRecord& table, const Catalog& catalog) noexcept {
     const Bounds& bounds = table.bounds;
-    const TableCounts& counts = table.counts;
+    const table::TableCounts& counts = table.counts;
     return table.id.value() != 0 && table.id < catalog.next_table && !bounds.lower.empty() &&
            bounds.lower.size() <= kMaxBoundBytes && bounds.upper.size() <= kMaxBoundBytes &&
            bounds.covers(bounds.lower) && counts.entries != 0 &&

@@ -26,7 +26,7 @@ namespace siltstone::tree {
 inline constexpr std::uint32_t kCatalogVersion = 1;
 inline constexpr std::size_t kCatalogHeadBytes = 56;
 /// Of the smallest table there can be; and of an extent in its list.
-inline constexpr std::size_t kLeastTableBytes = 24;
+inline constexpr std::size_t kLeastTableBytes = 21;
 inline constexpr std::size_t kTableExtentBytes = 8;
 
 static_assert(kCatalogHeadBytes == 2 * sizeof(std::uint32_t) + 6 * sizeof(std::uint64_t));
