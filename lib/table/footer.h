@@ -16,30 +16,14 @@
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "table/sector.h"
 
 namespace siltstone::table {
 
-/// What a table is measured in; the place of everything in it is a sector, from 0.
-inline constexpr std::size_t kSectorBytes = 512;
 inline constexpr std::uint32_t kTableVersion = 1;
 /// Bits a reader must know to read, and those one may ignore: none are given yet.
 inline constexpr std::uint64_t kKnownRequiredFeatures = 0;
 inline constexpr std::size_t kFooterBytes = kSectorBytes;
-
-/// A run of sectors of a table.
-struct SectorRange {
-  std::uint32_t first = 0;
-  std::uint32_t count = 0;
-
-  [[nodiscard]] constexpr std::uint64_t end() const noexcept {
-    return std::uint64_t{first} + count;
-  }
-  [[nodiscard]] constexpr std::uint64_t bytes() const noexcept {
-    return std::uint64_t{count} * kSectorBytes;
-  }
-
-  friend constexpr bool operator==(const SectorRange&, const SectorRange&) = default;
-};
 
 struct Footer {
   base::TableId id;
