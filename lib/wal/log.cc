@@ -167,7 +167,8 @@ Result<void> SegmentMaker::write_out(io::File& file, FrameBatch& frames) {
 /// The frames of the last segment that count.
 Result<void> SegmentMaker::copy_last(io::File& file, FrameBatch& frames) {
   const Segment& last = found_.chain.back();
-  SegmentReader reader(channel_, *last_, last.header.nonce);
+  ReadMemory memory;
+  SegmentReader reader(channel_, *last_, last.header.nonce, memory);
   for (std::uint64_t offset = kFirstFrameOffset; offset < last.end;) {
     const Frame frame = SILT_TRY(reader.read(offset));
     if (frame.check != FrameCheck::valid) return std::unexpected(*frame.fault);

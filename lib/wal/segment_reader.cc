@@ -46,19 +46,25 @@ Error why_not(const DecodedFrameHeader& decoded) noexcept {
 
 }  // namespace
 
-SegmentReader::SegmentReader(io::Channel& channel, io::File& file, std::uint64_t nonce)
-    : channel_(channel), file_(file), nonce_(nonce) {}
+SegmentReader::SegmentReader(io::Channel& channel, io::File& file, std::uint64_t nonce,
+                             ReadMemory& memory)
+    : channel_(channel),
+      file_(file),
+      nonce_(nonce),
+      window_{.buffer = &memory.windows[0]},
+      ahead_{.buffer = &memory.windows[1]},
+      raw_(memory.raw) {}
 
 Result<base::MutableBytes> SegmentReader::Window::make_room(std::size_t bytes) noexcept {
-  if (buffer.size() < kRoomBytes + bytes) {
-    buffer = SILT_TRY(base::AlignedBuffer::allocate(kRoomBytes + bytes));
+  if (buffer->size() < kRoomBytes + bytes) {
+    *buffer = SILT_TRY(base::AlignedBuffer::allocate(kRoomBytes + bytes));
   }
-  return buffer.bytes().subspan(kRoomBytes, bytes);
+  return buffer->bytes().subspan(kRoomBytes, bytes);
 }
 
 base::Bytes SegmentReader::Window::from(std::uint64_t place) const noexcept {
   if (place < offset || place > end_offset()) return {};
-  return buffer.bytes().first(end).subspan(begin + static_cast<std::size_t>(place - offset));
+  return buffer->bytes().first(end).subspan(begin + static_cast<std::size_t>(place - offset));
 }
 
 // The bytes there, fewer than asked only where the file ends.
@@ -82,7 +88,7 @@ bool SegmentReader::go_on(std::uint64_t offset, std::size_t length) {
   ahead_.begin = kRoomBytes - kept.size();
   ahead_.end = kRoomBytes + *got;
   ahead_.offset = offset;
-  std::ranges::copy(kept, ahead_.buffer.bytes().subspan(ahead_.begin).begin());
+  std::ranges::copy(kept, ahead_.buffer->bytes().subspan(ahead_.begin).begin());
   std::swap(window_, ahead_);
   if (!is_last) start_ahead();
   return true;

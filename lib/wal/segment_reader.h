@@ -37,11 +37,19 @@ struct Frame {
   std::optional<Error> fault;  ///< Of an invalid one: corruption or unsupported, with the place.
 };
 
+/// What a reader reads into. Kept from one reader to the next: memory that was touched once costs no
+/// page faults any more.
+struct ReadMemory {
+  std::array<base::AlignedBuffer, 2> windows;  ///< Mapped: what a small file does not fill is free.
+  BlockBuffer raw;                             ///< The last payload that had to be decompressed.
+};
+
 /// Thread-bound, as the channel it borrows.
 class SegmentReader {
  public:
-  /// `file` is borrowed as well. `nonce` is that of the segment's header.
-  SegmentReader(io::Channel& channel, io::File& file, std::uint64_t nonce);
+  /// `file` and `memory`, of which no other reader lives, are borrowed as well. `nonce` is that of
+  /// the segment's header.
+  SegmentReader(io::Channel& channel, io::File& file, std::uint64_t nonce, ReadMemory& memory);
 
   /// Reads and checks the frame at a block start. Errors are those of I/O alone.
   [[nodiscard]] Result<Frame> read(std::uint64_t offset);
@@ -62,8 +70,8 @@ class SegmentReader {
   /// A range of the file in memory: the chunk that was read lies behind room for as much of a frame
   /// as may come before it.
   struct Window {
-    base::AlignedBuffer buffer;  // mapped: what a small file does not fill costs nothing
-    std::size_t begin = 0;       ///< In the buffer.
+    base::AlignedBuffer* buffer;
+    std::size_t begin = 0;  ///< In the buffer.
     std::size_t end = 0;
     std::uint64_t offset = 0;  ///< In the file, of `begin`.
 
@@ -90,7 +98,7 @@ class SegmentReader {
   Window ahead_;          // what follows it, on its way
   bool reading_ = false;  // ahead
   std::array<io::Transfer, 2> halves_;
-  BlockBuffer raw_;  // the last payload that had to be decompressed
+  BlockBuffer& raw_;
 };
 
 }  // namespace siltstone::wal

@@ -45,6 +45,7 @@ class Scanner {
   Pieces pieces_;
   Slots slots_;
   LogState state_;
+  ReadMemory memory_;
 };
 
 Result<LogState> Scanner::run() {
@@ -106,7 +107,7 @@ Result<bool> Scanner::read_segment(const Slot& slot, std::optional<std::uint64_t
     return refuse_segment(slot, begun.error());
   }
   const auto file = SILT_TRY(open(slot));
-  SegmentReader reader(channel_, *file, slot.header()->nonce);
+  SegmentReader reader(channel_, *file, slot.header()->nonce, memory_);
   pieces_.headers(slot, PieceState::valid);
   const std::uint64_t records_before = replay_.records();
   const WalkEnd walked =
@@ -168,7 +169,7 @@ Result<void> Scanner::give_up_slot(const Slot& slot) {
   if (header == nullptr) return {};
   state_.next = std::max(state_.next, header->first);
   const auto file = SILT_TRY(open(slot));
-  SegmentReader reader(channel_, *file, header->nonce);
+  SegmentReader reader(channel_, *file, header->nonce, memory_);
   return give_up_from(slot, reader, kFirstFrameOffset, nullptr);
 }
 

@@ -61,7 +61,8 @@ struct ManyFrames {
 TEST_CASE("segment reader: frames of all sizes, in order and in any order") {
   for (std::uint64_t seed = 0; seed < 2; ++seed) {
     ManyFrames many(seed);
-    SegmentReader reader(*many.channel, *many.file, test_header(1).nonce);
+    ReadMemory memory;
+    SegmentReader reader(*many.channel, *many.file, test_header(1).nonce, memory);
     for (std::size_t i = 0; i < many.offsets.size(); ++i) {
       CHECK(many.is_right(*reader.read(many.offsets[i]), i));
     }
@@ -80,7 +81,8 @@ TEST_CASE("segment reader: frames of all sizes, in order and in any order") {
 
 TEST_CASE("segment reader: while a frame is checked the next ones are on their way") {
   ManyFrames many(1);
-  SegmentReader reader(*many.channel, *many.file, test_header(1).nonce);
+  ReadMemory memory;
+  SegmentReader reader(*many.channel, *many.file, test_header(1).nonce, memory);
   REQUIRE(reader.read(many.offsets[0])->check == FrameCheck::valid);
   CHECK(!many.channel->idle());
   // What is read now was asked for before the file changed; forget() asks again.
@@ -98,7 +100,8 @@ TEST_CASE("segment reader: F1, an error ahead that passes is nobody's, one that 
                                          .times = stays ? support::kAlways : std::uint64_t{1},
                                          .begin = bad,
                                          .end = bad + kBlockBytes});
-    SegmentReader reader(*many.channel, *many.file, test_header(1).nonce);
+    ReadMemory memory;
+    SegmentReader reader(*many.channel, *many.file, test_header(1).nonce, memory);
     std::size_t i = 0;
     for (; i < many.offsets.size(); ++i) {
       const auto frame = reader.read(many.offsets[i]);
