@@ -80,6 +80,7 @@ class Run {
         case Kind::value: fits = staged.put(key, version.value); break;
         case Kind::erase: fits = staged.erase(key); break;
         case Kind::value_with_expiry: fits = staged.put(key, version.value, version.expiry); break;
+        default: REQUIRE(false);
       }
       if (!fits) return;  // full: nothing of it counts
       pending_.emplace_back(key, std::move(version));
