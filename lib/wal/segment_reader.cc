@@ -7,8 +7,8 @@
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/place_error.h"
 #include "base/try.h"
-#include "wal/place_error.h"
 
 namespace siltstone::wal {
 namespace {
@@ -140,7 +140,7 @@ void SegmentReader::forget() noexcept {
 
 void SegmentReader::refuse(Frame& frame, FrameCheck check, const Error& why) const {
   frame.check = check;
-  frame.fault = at_place(why, file_.path(), frame.offset);
+  frame.fault = base::at_place(why, file_.path(), frame.offset);
 }
 
 Result<Frame> SegmentReader::read(std::uint64_t offset) {

@@ -6,15 +6,15 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/place_error.h"
 #include "base/try.h"
-#include "wal/place_error.h"
 
 namespace siltstone::wal {
 namespace {
 
 void break_frame(Frame& frame, const Error& why, std::string_view path) noexcept {
   frame.check = FrameCheck::broken;
-  frame.fault = at_place(why, path, frame.offset);
+  frame.fault = base::at_place(why, path, frame.offset);
 }
 
 }  // namespace
@@ -46,8 +46,8 @@ Result<WalkEnd> SegmentWalk::run() {
   const LogPlace start{slot_.header()->id, 0};
   if (const auto frame = SILT_TRY(look_behind(start))) {
     walk_.is_damage = true;
-    walk_.fault = at_place(base::fail(ErrorCode::corruption, "a frame follows the clean end"),
-                           slot_.path, *frame);
+    walk_.fault = base::at_place(base::fail(ErrorCode::corruption, "a frame follows the clean end"),
+                                 slot_.path, *frame);
   }
   return std::move(walk_);
 }
@@ -94,7 +94,7 @@ Result<void> SegmentWalk::judge(const Frame& frame) {
     error = base::fail(ErrorCode::corruption, text)
                 .mismatch(frame.fault->expected(), frame.fault->actual());
   }
-  walk_.fault = at_place(error, slot_.path, frame.offset);
+  walk_.fault = base::at_place(error, slot_.path, frame.offset);
   return {};
 }
 

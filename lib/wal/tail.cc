@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/place_error.h"
 #include "base/try.h"
-#include "wal/place_error.h"
 
 namespace siltstone::wal {
 namespace {
@@ -109,7 +109,8 @@ Result<TailRecords> collect(RingFile& ring, std::string_view path, std::uint64_t
     // It is as it was written: what is wrong with it now, no crash has done.
     const std::size_t length = kRecordHeaderBytes + record->entries.size();
     if (auto checked = check(*record, length, tail.next); !checked) {
-      return std::unexpected(at_place(checked.error(), path, tail.end.position.value() % size));
+      return std::unexpected(
+          base::at_place(checked.error(), path, tail.end.position.value() % size));
     }
     end += length;
     tail.end.position += length;

@@ -7,10 +7,11 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/place_error.h"
 #include "base/try.h"
 #include "wal/chain.h"
 #include "wal/pieces.h"
-#include "wal/place_error.h"
+
 #include "wal/replay.h"
 #include "wal/segment_reader.h"
 #include "wal/segment_walk.h"
@@ -136,7 +137,7 @@ Result<bool> Scanner::read_segment(const Slot& slot, std::optional<std::uint64_t
 
 /// A segment that does not continue the log has no place in it, whatever its frames are.
 Result<bool> Scanner::refuse_segment(const Slot& slot, const Error& why) {
-  Error error = at_place(why, slot.path, 0);
+  Error error = base::at_place(why, slot.path, 0);
   if (options_.mode == RecoveryMode::strict || state_.chain.empty()) {
     pieces_.headers(slot, PieceState::damaged);
     return std::unexpected(std::move(error));

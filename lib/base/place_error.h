@@ -8,15 +8,15 @@
 
 #include "base/error.h"
 
-namespace siltstone::wal {
+namespace siltstone::base {
 
 /// The same error, with path and offset.
 [[nodiscard]] inline Error at_place(const Error& error, std::string_view path,
                                     std::uint64_t offset) noexcept {
-  auto placed = base::fail(error.code(), error.message());
+  auto placed = fail(error.code(), error.message());
   placed.path(path).offset(offset);
   if (error.has_mismatch()) placed.mismatch(error.expected(), error.actual());
   return placed;
 }
 
-}  // namespace siltstone::wal
+}  // namespace siltstone::base
