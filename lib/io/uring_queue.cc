@@ -1,7 +1,7 @@
 // UringQueue: see uring_queue.h.
 //
-// submit() puts requests in line and hands over every few of them, so that the device has work while
-// the rest are prepared; reap() hands over what is left and waits, with one system call.
+// submit() puts requests in line and hands over every few of them, so that the device has work
+// while the rest are prepared; reap() hands over what is left and waits, with one system call.
 #include "io/uring_queue.h"
 
 #include <unistd.h>

@@ -37,8 +37,8 @@ struct Frame {
   std::optional<Error> fault;  ///< Of an invalid one: corruption or unsupported, with the place.
 };
 
-/// What a reader reads into. Kept from one reader to the next: memory that was touched once costs no
-/// page faults any more.
+/// What a reader reads into. Kept from one reader to the next: memory that was touched once costs
+/// no page faults any more.
 struct ReadMemory {
   std::array<base::AlignedBuffer, 2> windows;  ///< Mapped: what a small file does not fill is free.
   BlockBuffer raw;                             ///< The last payload that had to be decompressed.
