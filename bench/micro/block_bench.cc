@@ -379,7 +379,7 @@ void unit(benchmark::State& state, const Shape& shape, base::Codec codec, bool i
   const std::uint32_t count = read_block_shape(source.raw.front())->entries;
   const auto encode = [&] {
     const std::size_t size =
-        encode_unit(UnitType::data_block, codec, source.raw.front(), bytes).value();
+        encode_unit(UnitType::data_block, codec, source.raw.front(), bytes).value().bytes;
     seal_unit(std::span(bytes).first(size), base::TableId(1), 8);
     return size;
   };

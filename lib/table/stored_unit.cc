@@ -70,7 +70,7 @@ std::size_t unit_buffer_bytes(base::Codec codec, std::size_t raw_bytes) noexcept
   return std::size_t{unit_sectors(payload)} * kSectorBytes;
 }
 
-Result<std::size_t> encode_unit(UnitType type, base::Codec codec, base::Bytes raw,
+Result<EncodedUnit> encode_unit(UnitType type, base::Codec codec, base::Bytes raw,
                                 base::MutableBytes out) noexcept {
   SILT_ASSERT(raw.size() <= kMaxUnitRawBytes);
   SILT_ASSERT(out.size() >= unit_buffer_bytes(codec, raw.size()));
@@ -89,7 +89,7 @@ Result<std::size_t> encode_unit(UnitType type, base::Codec codec, base::Bytes ra
   header.u32(static_cast<std::uint32_t>(stored));
   header.u32(static_cast<std::uint32_t>(raw.size()));
   std::ranges::fill(out.first(size).subspan(kUnitHeaderBytes + stored), std::byte{0});
-  return size;
+  return EncodedUnit{size, stored};
 }
 
 void seal_unit(base::MutableBytes unit, base::TableId table, std::uint32_t sector) noexcept {

@@ -62,10 +62,15 @@ enum class UnitType : std::uint8_t {
 /// Bytes of buffer that encode_unit() needs.
 [[nodiscard]] std::size_t unit_buffer_bytes(base::Codec codec, std::size_t raw_bytes) noexcept;
 
-/// Makes a unit, all but its checksum, at the start of `out`, compressed if that is worth it: its
-/// size in bytes, whole sectors. REQUIRES: raw.size() <= kMaxUnitRawBytes, and a buffer of
+struct EncodedUnit {
+  std::size_t bytes = 0;          ///< Of the unit: whole sectors.
+  std::size_t payload_bytes = 0;  ///< Of the payload as it is stored.
+};
+
+/// Makes a unit, all but its checksum, at the start of `out`, compressed if that is worth it: what
+/// it came to. REQUIRES: raw.size() <= kMaxUnitRawBytes, and a buffer of
 /// unit_buffer_bytes(). `unsupported` names a codec that this build lacks.
-[[nodiscard]] Result<std::size_t> encode_unit(UnitType type, base::Codec codec, base::Bytes raw,
+[[nodiscard]] Result<EncodedUnit> encode_unit(UnitType type, base::Codec codec, base::Bytes raw,
                                               base::MutableBytes out) noexcept;
 
 /// Gives an encoded unit its place: writes the checksum.

@@ -24,9 +24,10 @@ constexpr std::uint32_t kSector = 24;
 std::vector<std::byte> make_unit(std::string_view raw, Codec codec,
                                  UnitType type = UnitType::data_block) {
   std::vector<std::byte> unit(unit_buffer_bytes(codec, raw.size()), std::byte{0xdb});
-  const auto size = encode_unit(type, codec, base::as_bytes(raw), unit);
-  REQUIRE(size);
-  unit.resize(*size);
+  const auto encoded = encode_unit(type, codec, base::as_bytes(raw), unit);
+  REQUIRE(encoded);
+  CHECK(encoded->bytes == unit_sectors(encoded->payload_bytes) * kSectorBytes);
+  unit.resize(encoded->bytes);
   seal_unit(unit, kTable, kSector);
   return unit;
 }
