@@ -79,9 +79,19 @@ class KeyCoder {
 
   /// Of a key after the end at which the walk begins, from which every key differs at once.
   [[nodiscard]] KeyCode first(std::string_view key) const noexcept { return code(key, 0); }
-  /// Of a key after `base`.
+  /// Of a key after `base`, as code(key, first_difference(base, key)).
   [[nodiscard]] KeyCode after(std::string_view base, std::string_view key) const noexcept {
-    return code(key, first_difference(base, key));
+    const std::size_t longer = base.size() < key.size() ? key.size() : base.size();
+    for (std::size_t at = 0; at < longer; at += sizeof(std::uint64_t)) {
+      const std::uint64_t left = key_bytes(base, at);
+      const std::uint64_t right = key_bytes(key, at);
+      if (left == right) continue;
+      // The word is at hand: to load it by its index would take as long as all of the comparison.
+      const auto half = static_cast<unsigned>(std::countl_zero(left ^ right)) / 32;
+      const auto word = static_cast<std::uint32_t>(right >> (32 - 32 * half));
+      return (kTop - at / kKeyWordBytes - half) << 32 | (word ^ flip_);
+    }
+    return kSameWords;
   }
   /// Of a key that differs from its base first at word `index`, or nowhere.
   [[nodiscard]] KeyCode code(std::string_view key, std::size_t index) const noexcept {
