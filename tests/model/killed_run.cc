@@ -40,7 +40,7 @@ End draw_end(support::Rng& rng) {
 
 /// Returns soon, if at all.
 void die_in(microseconds delay) {
-  if (delay == microseconds(0)) raise(SIGKILL);
+  if (delay == microseconds(0)) static_cast<void>(raise(SIGKILL));
   sigevent event{};
   event.sigev_notify = SIGEV_SIGNAL;
   event.sigev_signo = SIGKILL;
@@ -156,7 +156,7 @@ void KilledRun::act_on_machine(Action action) {
     case Action::durable: return do_write(writes_.put(rng_), {.durable = true});
     case Action::idle: return idle();
     case Action::kill:
-      if (end_.is_kill) raise(SIGKILL);
+      if (end_.is_kill) static_cast<void>(raise(SIGKILL));
       return;
     default: return;  // a real machine does not fail when it is told to
   }
