@@ -57,7 +57,7 @@ void WaiterList::unlink(Waiter& waiter, Waiter* before) noexcept {
   with_deadline_ -= waiter.has_deadline ? 1 : 0;
   waiter.next = nullptr;
   // One that is settled has been told so, under the lock; its thread may be looking at that now.
-  waiter.list = nullptr;
+  if (kind_ == Kind::open) waiter.list = nullptr;
 }
 
 }  // namespace siltstone::db

@@ -544,3 +544,31 @@ TEST_CASE("writes: tickets of one thread share flushes, and statistics tell") {
   CHECK(stats->log.drains < 1000);
   CHECK(stats->log.drain_p50 <= stats->log.drain_max);
 }
+
+TEST_CASE("writes: of many threads whose time ends with the flush each is told what became of it") {
+  constexpr int kThreads = 8;
+  constexpr int kWrites = 200;
+  const TempDir tmp;
+  Db db = open(tmp / "data");
+  std::vector<State> expected(kThreads);
+  std::vector<std::string> wrong(kThreads);
+  std::vector<std::thread> writers;
+  for (int t = 0; t < kThreads; ++t) {
+    writers.emplace_back([&db, t, &mine = expected[t], &told = wrong[t]] {
+      for (int i = 0; i < kWrites; ++i) {
+        const std::string key = std::to_string(t) + "/" + std::to_string(i);
+        const auto put =
+            db.put(key, "v", {.deadline = std::chrono::microseconds((i * 37 + t * 101) % 400)});
+        const auto outcome = put ? WriteOutcome::not_applied : put.error().outcome();
+        if (put || outcome == WriteOutcome::pending) mine[key] = "v";
+        if (!put && put.error().code() != ErrorCode::timed_out) told = put.error().to_string();
+      }
+    });
+  }
+  for (auto& writer : writers) writer.join();
+  for (const std::string& text : wrong) CHECK(text == "");
+  REQUIRE(db.flush());
+  State all;
+  for (State& mine : expected) all.merge(mine);
+  CHECK(walk(db) == all);
+}
