@@ -267,10 +267,11 @@ class CommitPath {
 
   // The next segment: silt-log's until has_next_, then of the drain that rolls.
   std::optional<wal::NextSegment> next_;
-  bool has_next_ SILT_GUARDED_BY(mutex_) = false;
   io::Time making_since_ SILT_GUARDED_BY(mutex_) = io::kNever;  // it, which keeps silt-log busy
-  bool rolling_ SILT_GUARDED_BY(mutex_) = false;         // a drain is under way that began in it
-  bool no_slots_ SILT_GUARDED_BY(mutex_) = false;        // there will not be one
+  bool has_next_ SILT_GUARDED_BY(mutex_) = false;
+  bool rolling_ SILT_GUARDED_BY(mutex_) = false;   // a drain is under way that began in it
+  bool no_slots_ SILT_GUARDED_BY(mutex_) = false;  // there will not be one
+  std::atomic<bool> refuses_{false};  // so a write was refused, for that or since the log failed
   std::uint64_t segment_bytes_ SILT_GUARDED_BY(mutex_);  // at which the one in use is full
   std::uint64_t prepare_at_ SILT_GUARDED_BY(mutex_);     // its end from which the next is made
 
@@ -282,7 +283,6 @@ class CommitPath {
   std::atomic<std::uint32_t> writing_zeros_{0};  // changed under the lock
 
   std::atomic<std::uint64_t> durable_;
-  std::atomic<bool> refuses_{false};  // a write was refused for good
   LogTask log_task_{*this};
   std::unique_ptr<io::Worker> worker_;  // silt-log
 };
