@@ -57,9 +57,18 @@ inline std::string decimal(std::uint64_t number) {
   return std::string(16 - digits.size(), '0') + digits;
 }
 
-enum class Shape : std::uint8_t { decimal, big_endian, shared_prefix, url, odd, keyspaces };
-inline constexpr Shape kShapes[] = {Shape::decimal, Shape::big_endian, Shape::shared_prefix,
-                                    Shape::url,     Shape::odd,        Shape::keyspaces};
+enum class Shape : std::uint8_t {
+  decimal,
+  big_endian,
+  shared_prefix,
+  long_tail,  // the prefix shrinks while the lengths behind it cross from one byte to two
+  url,
+  odd,
+  keyspaces,
+};
+inline constexpr Shape kShapes[] = {Shape::decimal,   Shape::big_endian, Shape::shared_prefix,
+                                    Shape::long_tail, Shape::url,        Shape::odd,
+                                    Shape::keyspaces};
 
 /// Random user keys that are prefixes of each other, empty, of zeros and of 0xff.
 inline std::string odd_key(support::Rng& rng) {
@@ -77,6 +86,8 @@ inline std::string random_key(Shape shape, support::Rng& rng) {
     case Shape::decimal: return key_text(decimal(bits));
     case Shape::big_endian: return key_text(big_endian);
     case Shape::shared_prefix: return key_text(std::string(300, 'p') + big_endian);
+    case Shape::long_tail:
+      return key_text(std::string(40 * (bits % 4), 'm') + big_endian + std::string(90, 'x'));
     case Shape::url:
       return key_text("https://www.example.org/" + std::to_string(bits % 1000) +
                       "/item?id=" + std::to_string(bits >> 50));
