@@ -546,16 +546,16 @@ TEST_CASE("writes: tickets of one thread share flushes, and statistics tell") {
 }
 
 TEST_CASE("writes: of many threads whose time ends with the flush each is told what became of it") {
-  constexpr int kThreads = 8;
-  constexpr int kWrites = 200;
+  constexpr std::size_t kThreads = 8;
+  constexpr std::size_t kWrites = 200;
   const TempDir tmp;
   Db db = open(tmp / "data");
   std::vector<State> expected(kThreads);
   std::vector<std::string> wrong(kThreads);
   std::vector<std::thread> writers;
-  for (int t = 0; t < kThreads; ++t) {
+  for (std::size_t t = 0; t < kThreads; ++t) {
     writers.emplace_back([&db, t, &mine = expected[t], &told = wrong[t]] {
-      for (int i = 0; i < kWrites; ++i) {
+      for (std::size_t i = 0; i < kWrites; ++i) {
         const std::string key = std::to_string(t) + "/" + std::to_string(i);
         const auto put =
             db.put(key, "v", {.deadline = std::chrono::microseconds((i * 37 + t * 101) % 400)});
