@@ -95,7 +95,7 @@ void look(benchmark::State& state, const Data& data, bool dependent, Find find) 
   std::size_t next = 0;
   std::size_t found = 0;
   for (auto _ : state) {
-    found = find(data.sought(next));
+    found = static_cast<std::size_t>(find(data.sought(next)));
     benchmark::DoNotOptimize(found);
     next = (next + 1) % kSought;
     if (dependent) next = (next + (found == SIZE_MAX ? 1 : 0)) % kSought;
