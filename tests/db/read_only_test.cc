@@ -97,8 +97,8 @@ TEST_CASE("read only: what was acknowledged is found while the writer moves it t
     settings.segments = {.first_bytes = 256 << 10, .most_bytes = 1 << 20};
     auto db = db::Access::open(settings, sim.environment());
     REQUIRE(db);
-    std::uint64_t acknowledged = 0;
-    bool done = false;
+    std::atomic<std::uint64_t> acknowledged{0};
+    std::atomic<bool> done{false};
     sim.spawn("writer", [&] {
       for (std::uint64_t i = 0; i < 120; ++i) {
         REQUIRE(db->put(numbered(i), std::string(100 + 997 * i % 12'000, 'v')));
